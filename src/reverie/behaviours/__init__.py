@@ -1,0 +1,1 @@
+"""What chooses actions: actors and critics, planners, search."""

@@ -1,0 +1,1 @@
+"""Equations as plain functions, one home each."""

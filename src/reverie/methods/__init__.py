@@ -1,0 +1,1 @@
+"""One file per paper, read from top to bottom."""

@@ -1,0 +1,1 @@
+"""Layers: single-example Equinox modules that compute in the dtype of their input."""

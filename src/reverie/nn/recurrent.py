@@ -1,0 +1,61 @@
+"""Recurrent cells.
+
+Block GRU of DreamerV3 (2025; doi 10.1038/s41586-025-08744-2, Methods; the authors' code fixes the details). Memory h of
+width deter in `blocks` blocks, any number of further inputs x_i:
+
+    e_i = silu(rms(Linear(x_i)))                              one embedding of width hidden per input, h among them
+    u   = silu(rms(BlockLinear([h_k, e_1, ..., e_n])))         every block k sees its own h_k and all embeddings
+    reset, candidate, update = split(BlockLinear(u))           split inside each block
+    c  = tanh(sigmoid(reset) * candidate);   g = sigmoid(update - 1)
+    h' = g c + (1 - g) h
+
+The reset gate multiplies the candidate's pre-activation, and the norm of u runs over all blocks together.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from reverie.nn.linear import BlockLinear
+from reverie.nn.mlp import Hidden
+from reverie.nn.norm import RMSNorm
+
+
+class BlockGRU(eqx.Module):
+    """h' = f(h, x_1, ..., x_n)."""
+
+    embeddings: tuple[Hidden, ...]
+    mix: BlockLinear
+    norm: RMSNorm
+    gates: BlockLinear
+
+    def __init__(
+        self, deter: int, inputs: tuple[int, ...], hidden: int, blocks: int, *, key: PRNGKeyArray
+    ) -> None:
+        """`inputs` are the widths of x_1, ..., x_n."""
+        *embedding_keys, mix_key, gates_key = jr.split(key, len(inputs) + 3)
+        widths = (deter, *inputs)
+        self.embeddings = tuple(Hidden(w, hidden, key=k) for w, k in zip(widths, embedding_keys, strict=True))
+        self.mix = BlockLinear(deter + blocks * hidden * len(widths), deter, blocks, key=mix_key)
+        self.norm = RMSNorm(deter)
+        self.gates = BlockLinear(deter, 3 * deter, blocks, key=gates_key)
+
+    def __call__(self, deter: Float[Array, "deter"], *inputs: Float[Array, "..."]) -> Float[Array, "deter"]:
+        embedded = jnp.concatenate([embed(x) for embed, x in zip(self.embeddings, (deter, *inputs), strict=True)])
+        mixed = jax.nn.silu(self.norm(self._mix(deter, embedded)))
+        blocks = self.gates.weight.shape[0]
+        reset, candidate, update = jnp.split(self.gates(mixed).reshape(blocks, -1), 3, axis=1)
+        candidate = jnp.tanh(jax.nn.sigmoid(reset) * candidate).reshape(-1)
+        update = jax.nn.sigmoid(update - 1).reshape(-1)
+        return update * candidate + (1 - update) * deter
+
+    def _mix(self, deter: Float[Array, "deter"], shared: Float[Array, "shared"]) -> Float[Array, "deter"]:
+        """`mix([h_k, shared])` without copying `shared` to every block: their columns side by side are one matrix."""
+        blocks, _, outputs = self.mix.weight.shape
+        weight = self.mix.weight.astype(deter.dtype)
+        own, common = weight[:, : deter.size // blocks], weight[:, deter.size // blocks :]
+        from_own = jax.vmap(jnp.matmul)(deter.reshape(blocks, -1), own).reshape(-1)
+        from_common = shared @ common.transpose(1, 0, 2).reshape(-1, blocks * outputs)
+        return from_own + from_common + self.mix.bias.astype(deter.dtype)
