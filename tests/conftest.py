@@ -1,0 +1,29 @@
+"""What every test runs under: shapes checked, no implicit broadcast, no implicit promotion, one compilation cache.
+
+Shapes: jaxtyping rewrites `reverie` as it is imported, and beartype checks every annotation at every call. Worker
+processes and command lines started by a test run the library as its users do, without any of this but the cache.
+"""
+
+import os
+from pathlib import Path
+
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+
+# Inherited by the processes that tests start; read by jax when it is imported.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the numbers of the tests are a CPU's
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(4 * 2**30))  # a limit makes jax lock it: workers share it
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+install_import_hook("reverie", "beartype.beartype")
+
+import jax  # after its environment is set
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+settings.register_profile("reverie", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("reverie")
