@@ -1,0 +1,234 @@
+"""Files that survive a crash: the only module of the library that opens a file for writing.
+
+    write           temporary file, data synced, renamed over the old one, folder synced: the old or the new, never a mix
+    commit_folder   the same for a folder of files: it appears whole or not at all
+    append_line     one line in one write; after a crash at most the last line is torn (`whole_lines` ignores it)
+    cut, replace, remove, sync, lock    what else a run does to its files
+
+Every function is made of the few operations of a `Disk`. `using` puts another one in its place: a recorder, or one that
+fails at the k-th operation. What the disk refuses becomes a `UserError` with the exit code of its kind.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from reverie.errors import UserError
+
+TEMPORARY = ".writing-"
+"""What the names of unfinished files and folders start with: never read, removed by `sweep`."""
+
+Content = bytes | Iterable[bytes | memoryview]
+"""A file's bytes, whole or in pieces (so that gigabytes need no second copy)."""
+
+
+class Disk(Protocol):
+    """The operations that change a disk. One call is one point at which a crash can happen."""
+
+    def write(self, path: Path, content: Content) -> None: ...
+    def append(self, path: Path, content: bytes) -> None: ...
+    def sync(self, path: Path) -> None: ...
+    def rename(self, source: Path, target: Path) -> None: ...
+    def make_folder(self, path: Path) -> None: ...
+    def remove(self, path: Path) -> None: ...
+    def cut(self, path: Path, size: int) -> None: ...
+
+
+class LocalDisk:
+    """The operating system's own."""
+
+    def write(self, path: Path, content: Content) -> None:
+        """Create or truncate the file, and fill it."""
+        with open(path, "wb", buffering=0) as file:
+            for piece in [content] if isinstance(content, bytes) else content:
+                _write_all(file.fileno(), piece)
+
+    def append(self, path: Path, content: bytes) -> None:
+        """All of the content or none of it, as far as the disk lets us."""
+        with open(path, "ab", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            try:
+                _write_all(file.fileno(), content)
+            except OSError:
+                os.ftruncate(file.fileno(), size)
+                raise
+
+    def sync(self, path: Path) -> None:
+        """Wait until the file's bytes, or the folder's names, are on the disk."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        os.replace(source, target)
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+
+    def remove(self, path: Path) -> None:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def cut(self, path: Path, size: int) -> None:
+        os.truncate(path, size)
+
+
+_disk: Disk = LocalDisk()
+
+
+@contextlib.contextmanager
+def using(disk: Disk) -> Iterator[None]:
+    """Put another disk in place of the local one, to record or to fail what is written."""
+    global _disk
+    previous, _disk = _disk, disk
+    try:
+        yield
+    finally:
+        _disk = previous
+
+
+def write(path: Path, content: Content) -> None:
+    """Replace a file's content; a reader or a crash sees the old or the new."""
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    with _explained(path):
+        _make_folder(path.parent)
+        _disk.write(temporary, content)
+        _disk.sync(temporary)
+        _disk.rename(temporary, path)
+        _disk.sync(path.parent)
+
+
+def commit_folder(path: Path, files: Mapping[str, Content]) -> None:
+    """A new folder with these files, on the disk as a whole before it gets its name."""
+    if path.exists():
+        raise ValueError(f"commit_folder: {path} exists; a committed folder is never changed, choose another name")
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    with _explained(path):
+        _make_folder(path.parent)
+        _disk.remove(temporary)
+        _disk.make_folder(temporary)
+        for name, content in files.items():
+            _disk.write(temporary / name, content)
+            _disk.sync(temporary / name)
+        _disk.sync(temporary)
+        _disk.rename(temporary, path)
+        _disk.sync(path.parent)
+
+
+def append_line(path: Path, line: str, *, sync: bool = False) -> None:
+    """Add one line; `sync` waits for the disk (a new file's name is always waited for)."""
+    if "\n" in line:
+        raise ValueError(f"append_line: the line for {path} contains a line break; escape it")
+    with _explained(path):
+        new = not path.exists()
+        _make_folder(path.parent)
+        _disk.append(path, line.encode() + b"\n")
+        if sync or new:
+            _disk.sync(path)
+        if new:
+            _disk.sync(path.parent)
+
+
+def cut(path: Path, size: int) -> None:
+    """Keep a file's first `size` bytes."""
+    with _explained(path):
+        _disk.cut(path, size)
+        _disk.sync(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until what was appended to the file is on the disk."""
+    with _explained(path):
+        _disk.sync(path)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename, replacing the target."""
+    with _explained(target):
+        _disk.rename(source, target)
+        _disk.sync(target.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder; nothing happens if there is none."""
+    with _explained(path):
+        _disk.remove(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, and wait for their names."""
+    with _explained(path):
+        _make_folder(path)
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Delete what a crash left unfinished directly in a folder; for the one who holds its lock."""
+    strays = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
+    for stray in strays:
+        remove(stray)
+    return strays
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """The lines of a file that end in a line break: a torn last one is not there."""
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line[:-1].decode(errors="replace")
+
+
+def lock(path: Path, holder: str) -> int | None:
+    """Take a lock that frees itself when the process ends: its descriptor (close it to let go), or None if it is held.
+
+    The file then says who holds it.
+    """
+    with _explained(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        os.ftruncate(descriptor, 0)
+        _write_all(descriptor, holder.encode())
+        return descriptor
+
+
+def _make_folder(path: Path) -> None:
+    """Make what is missing of a path, syncing each parent that got a new name."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    if missing:
+        _disk.make_folder(path)
+        for folder in reversed(missing):
+            _disk.sync(folder.parent)
+
+
+def _write_all(descriptor: int, content: bytes | memoryview) -> None:
+    remaining = memoryview(content).cast("B")
+    while remaining:
+        remaining = remaining[os.write(descriptor, remaining) :]
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into a sentence and an exit code."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"The disk is full: cannot write {path}. Free some space and run again.", code=28) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(
+                f"Not allowed to write {path} ({error.strerror}). Choose another folder, or change its permissions.",
+                code=77,
+            ) from error
+        raise UserError(f"Cannot write {path}: {error.strerror or error}. Check the disk and run again.", code=74) from error

@@ -1,0 +1,134 @@
+"""Named arrays as the bytes of a safetensors file, and back: no copy on the way out, no trust on the way in.
+
+    8 bytes   length of the header, little-endian
+    header    JSON: name -> {dtype, shape, data_offsets: [begin, end)}, "__metadata__" -> {str: str}
+    data      the arrays, little-endian, C order, without holes or overlaps
+
+Any safetensors reader opens these files. Ours is NumPy only, knows bfloat16, maps the file instead of reading it, and
+refuses whatever is not exactly that. Checksums are the business of whoever keeps the file (`digest`).
+"""
+
+import hashlib
+import json
+import math
+import mmap
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+HEADER_LIMIT = 100_000_000
+
+_CODES = {
+    "BOOL": np.dtype(np.bool_),
+    "U8": np.dtype(np.uint8),
+    "I8": np.dtype(np.int8),
+    "U16": np.dtype(np.uint16),
+    "I16": np.dtype(np.int16),
+    "U32": np.dtype(np.uint32),
+    "I32": np.dtype(np.int32),
+    "U64": np.dtype(np.uint64),
+    "I64": np.dtype(np.int64),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F32": np.dtype(np.float32),
+    "F64": np.dtype(np.float64),
+}
+_DTYPES = {dtype.name: dtype for dtype in _CODES.values()}
+_NAMES = {dtype: code for code, dtype in _CODES.items()}
+
+
+def dtype(name: str) -> np.dtype[Any]:
+    """The NumPy type of a name such as `float16` or `bfloat16`."""
+    if name not in _DTYPES:
+        raise ValueError(f"dtype {name!r} cannot be stored; choose one of {', '.join(sorted(_DTYPES))}")
+    return _DTYPES[name]
+
+
+def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> list[bytes | memoryview]:
+    """A safetensors file in pieces: the header, then views of the arrays themselves."""
+    if sys.byteorder != "little":
+        raise NotImplementedError("tensors: only little-endian machines are supported")
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    pieces: list[bytes | memoryview] = []
+    offset = 0
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name]).reshape(np.shape(arrays[name]))
+        if array.dtype not in _NAMES:
+            raise ValueError(f"array {name!r} has dtype {array.dtype}, which cannot be stored")
+        header[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + array.nbytes],
+        }
+        offset += array.nbytes
+        if array.nbytes:
+            pieces.append(memoryview(array.reshape(-1).view(np.uint8)))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return [len(text).to_bytes(8, "little") + text, *pieces]
+
+
+def digest(pieces: Iterable[bytes | memoryview]) -> str:
+    """BLAKE2b of a file's content, given in pieces."""
+    state = hashlib.blake2b(digest_size=32)
+    for piece in pieces:
+        state.update(piece)
+    return state.hexdigest()
+
+
+def size(pieces: Iterable[bytes | memoryview]) -> int:
+    """Bytes in all pieces."""
+    return sum(len(piece) for piece in pieces)
+
+
+def map_file(path: Path) -> memoryview:
+    """A file's bytes, read from the disk only where they are looked at."""
+    with open(path, "rb") as file:
+        if not path.stat().st_size:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def unpack(content: bytes | memoryview) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file, as read-only views of its bytes. Raises ValueError on anything malformed."""
+    content = memoryview(content)
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > min(HEADER_LIMIT, len(content) - 8):
+        raise ValueError(f"not a safetensors file: {len(content)} bytes cannot hold a header of {length}")
+    header = json.loads(bytes(content[8 : 8 + length]))
+    if not isinstance(header, dict):
+        raise ValueError("not a safetensors file: the header is no JSON object")
+    header.pop("__metadata__", None)
+    data = content[8 + length :]
+    arrays: dict[str, np.ndarray] = {}
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: _offsets(*item)):
+        array_type, shape, (begin, stop) = _described(name, entry)
+        if begin != end or stop > len(data) or stop - begin != array_type.itemsize * math.prod(shape):
+            raise ValueError(f"safetensors: array {name!r} of shape {shape} does not lie at bytes {begin} to {stop}")
+        arrays[name] = np.frombuffer(data[begin:stop], array_type).reshape(shape)
+        end = stop
+    if end != len(data):
+        raise ValueError(f"safetensors: {len(data) - end} bytes belong to no array")
+    return arrays
+
+
+def _described(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], tuple[int, int]]:
+    """One entry of the header, checked."""
+    code, shape = entry.get("dtype"), entry.get("shape")
+    if code not in _CODES:
+        raise ValueError(f"safetensors: array {name!r} has unknown dtype {code!r}")
+    if not isinstance(shape, list) or not all(type(length) is int and 0 <= length < 2**48 for length in shape):
+        raise ValueError(f"safetensors: array {name!r} has shape {shape!r}")
+    return _CODES[code], tuple(shape), _offsets(name, entry)
+
+
+def _offsets(name: str, entry: Any) -> tuple[int, int]:
+    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
+        raise ValueError(f"safetensors: array {name!r} has no valid data_offsets")
+    return offsets[0], offsets[1]
