@@ -6,6 +6,8 @@ import tomllib
 import pytest
 from architecture.source import ROOT, package
 
+import reverie
+
 UNFINISHED = re.compile(r"TODO|FIXME|XXX|NotImplementedError|pragma: no cover|type: ignore|noqa")
 PLACE = re.compile(r"https?://|file:|index-url|find-links|@ /|(?<![\w.])/(?:home|opt|root|tmp|usr|var|work)/")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -61,7 +63,7 @@ def test_nothing_is_left_unfinished() -> None:
 
 
 def test_the_version_has_its_notes() -> None:
-    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {reverie.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LOG.md"])

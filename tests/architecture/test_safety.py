@@ -67,7 +67,9 @@ def writes(source: Source) -> list[str]:
             name = dotted(call.func)
             writer = name.rpartition(".")[2] in WRITERS or name in QUALIFIED_WRITERS
             nowhere = bool(call.args) and ast.unparse(call.args[0]) == "os.devnull"
-            complaints += [f"{path}:{call.lineno} {name}"] if (writer or opens_for_writing(call)) and not nowhere else []
+            complaints += (
+                [f"{path}:{call.lineno} {name}"] if (writer or opens_for_writing(call)) and not nowhere else []
+            )
     return complaints
 
 
