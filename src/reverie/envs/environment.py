@@ -1,0 +1,127 @@
+"""One environment in the model's terms: rows in, rows out, and nothing that is not a number passes.
+
+`World` is what a suite builds; `Environment` is what everything else uses. Time is drawn in `reverie.types`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.spaces import Conversion
+from reverie.envs.wrappers import picture_of
+from reverie.errors import UserError
+from reverie.types import Step
+
+Env = gymnasium.Env[Any, Any]
+Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class World:
+    """A suite's environment, wrapped, with what Gymnasium has no word for."""
+
+    env: Env
+    repeat: int = 1
+    """Simulator steps that one `env.step` makes."""
+    space: gymnasium.Space[Any] | None = None
+    """The observation space after `view`; None: the environment's own."""
+    view: Callable[[Any], Any] | None = None
+    """A function of one native observation alone (so that a caller's own loop can use it too)."""
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of an observation's elements, and of the choices under `action`."""
+    draw: Draw | None = None
+    """A picture of a state that never was."""
+
+
+class Environment:
+    """What `envs.make` gives: a world that speaks in `Step` rows.
+
+    Args:
+        id: what it is called in messages.
+        world: the environment with its suite's knowledge.
+        config: sizes of images.
+    """
+
+    def __init__(self, id: str, world: World, config: EnvironmentConfig) -> None:
+        env = world.env
+        labels = {**env.metadata.get("labels", {}), **world.labels}
+        space = world.space or env.observation_space
+        self.id = id
+        self._world, self._env = world, env
+        self._conversion = Conversion(space, env.action_space, labels=labels, side=config.size, gray=config.grayscale)
+        self.spaces = self._conversion.spaces
+        self.dropped = self._conversion.dropped
+        self.repeat = world.repeat
+        self.fps = float(env.metadata.get("render_fps") or 30)
+        self._steps = 0
+
+    def reset(self, seed: int) -> Step:
+        """The first row of the episode that belongs to this seed."""
+        self._steps = 0
+        answer = self._env.reset(seed=seed)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise self._fault(f"reset() gave {type(answer).__name__}, not (observation, info)")
+        return self._row(answer[0], 0.0, False, False, is_first=True)
+
+    def step(self, action: np.ndarray) -> Step:
+        """The row that an action in the model's form leads to."""
+        native = self._conversion.act(action)
+        self._steps += 1
+        answer = self._env.step(native)
+        if not (isinstance(answer, tuple) and len(answer) == 5):
+            raise self._fault("step() did not give (observation, reward, terminated, truncated, info)")
+        observation, reward, terminated, truncated, _ = answer
+        return self._row(observation, reward, terminated, truncated, is_first=False)
+
+    def render(self) -> np.ndarray:
+        """The picture of now, uint8 (height, width, 3); needs `make(..., render=True)`."""
+        return picture_of(self._env)
+
+    def draw(self, observation: dict[str, np.ndarray]) -> np.ndarray | None:
+        """A picture of a state given as an observation in the model's form; None where the suite cannot."""
+        return self._world.draw(observation) if self._world.draw else None
+
+    def observe(self, native: Any) -> dict[str, np.ndarray]:
+        """The model's form of an observation that the environment gives."""
+        return self._conversion.observe(self._world.view(native) if self._world.view else native)
+
+    def act(self, action: np.ndarray) -> Any:
+        """The environment's form of an action."""
+        return self._conversion.act(action)
+
+    def action(self, native: Any) -> np.ndarray:
+        """The model's form of an action that the environment takes."""
+        return self._conversion.action(native)
+
+    def close(self) -> None:
+        self._env.close()
+
+    def _row(self, native: Any, reward: Any, terminated: Any, truncated: Any, *, is_first: bool) -> Step:
+        try:
+            observation = self.observe(native)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise self._fault(str(error)) from error
+        flags = [self._flag("terminated", terminated), self._flag("truncated", truncated), np.bool_(is_first)]
+        return Step(observation, self._number(reward), *flags)
+
+    def _number(self, reward: Any) -> np.float32:
+        try:
+            number = float(reward)
+        except (TypeError, ValueError) as error:
+            raise self._fault(f"reward is {reward!r}, not a number") from error
+        if not math.isfinite(number) or abs(number) > np.finfo(np.float32).max:
+            raise self._fault(f"reward is {number}, which no model can learn")
+        return np.float32(number)
+
+    def _flag(self, name: str, value: Any) -> np.bool_:
+        if isinstance(value, bool | np.bool_) or (np.ndim(value) == 0 and value in (0, 1)):
+            return np.bool_(value)
+        raise self._fault(f"{name} is {value!r}, neither true nor false")
+
+    def _fault(self, what: str) -> UserError:
+        return UserError(f"{self.id}, step {self._steps} of the episode: {what}. Mend the environment.", code=70)

@@ -1,0 +1,93 @@
+"""Several environments in one process, stepped one after another as the table says.
+
+`Host` is the same whether it lives in the trainer's process or in a worker: what fails, fails in the same way. Its verbs
+are a worker's too, so that `Pool` need not know which it holds: `facts`, `join`, `go`, `done`, `close`.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.environment import Environment
+from reverie.envs.make import Factory, make, name_of
+from reverie.envs.rows import Command, Rows
+from reverie.errors import UserError
+from reverie.types import Spaces
+
+
+class Facts(NamedTuple):
+    """What a host says of its environments once they stand."""
+
+    spaces: Spaces
+    repeat: int
+    fps: float
+
+
+class Host:
+    """Builds the environments of some lines at once and obeys those lines.
+
+    Args:
+        environment, config: as `make` takes them.
+        lines: which lines of the table are this host's.
+    """
+
+    def __init__(self, environment: str | Factory, config: EnvironmentConfig, lines: Sequence[int]) -> None:
+        self.lines = tuple(lines)
+        self._environment, self._config = environment, config
+        try:
+            self._running: dict[int, Environment] = {line: make(environment, config) for line in self.lines}
+        except UserError:
+            raise
+        except Exception as error:
+            text = f"{name_of(environment)} could not be made.\n{traceback.format_exc()}"
+            raise UserError(text, code=70) from error
+        self._rows: Rows | None = None
+
+    def facts(self) -> Facts:
+        first = self._running[self.lines[0]]
+        return Facts(first.spaces, first.repeat, first.fps)
+
+    def join(self, rows: Rows) -> None:
+        """Takes its place at the table."""
+        self._rows = rows
+
+    def go(self) -> None:
+        """Nothing: what a worker would do meanwhile, `done` does."""
+
+    def done(self, *, resets: int = 0) -> dict[int, str]:
+        """Does what each line says. Gives the traceback of each line whose environment failed; it is built anew."""
+        assert self._rows is not None
+        failures = {}
+        for line in self.lines:
+            if self._rows.command[line] == Command.IDLE:
+                continue
+            try:
+                self._obey(line, self._rows)
+            except UserError:
+                raise  # the environment broke its promises: to try again would hide it
+            except Exception:
+                failures[line] = traceback.format_exc()
+                self._drop(line)
+        return failures
+
+    def close(self) -> None:
+        for line in list(self._running):
+            self._drop(line)
+
+    def _obey(self, line: int, rows: Rows) -> None:
+        if line not in self._running:
+            self._running[line] = make(self._environment, self._config)
+        environment = self._running[line]
+        if rows.command[line] == Command.RESET:
+            rows.write(line, environment.reset(int(rows.seed[line])))
+        else:
+            rows.write(line, environment.step(rows.action[line]))
+
+    def _drop(self, line: int) -> None:
+        environment = self._running.pop(line)
+        try:
+            environment.close()
+        except Exception as error:
+            print(f"{environment.id}: close() failed and is ignored: {error}", file=sys.stderr)

@@ -1,0 +1,153 @@
+"""From a name, or a function that makes one, to an `Environment`.
+
+    CartPole-v1            whatever Gymnasium knows            ALE/Breakout-v5    a suite of ours (`envs.suites`)
+    my_module:Room         a class or function of yours        my_module:Room-v0  an id that your module registers
+
+Wrappers, from the inside out: the environment's own, `TimeLimit`, `Repeat`, `Pixels`; then `Conversion`.
+"""
+
+import difflib
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+
+from reverie.envs.config import EnvironmentConfig as EnvironmentConfig
+from reverie.envs.environment import Env, World
+from reverie.envs.environment import Environment as Environment
+from reverie.envs.suites import SUITES, Suite, suite_of
+from reverie.envs.wrappers import Pixels, Repeat
+from reverie.errors import UserError
+
+Factory = Callable[[], Any]
+UNKNOWN = (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv)
+
+
+def make(environment: str | Factory, config: EnvironmentConfig | None = None, *, render: bool = False) -> Environment:
+    """An environment, ready to be reset.
+
+    Args:
+        environment: an id (see above), or a function or class that takes no arguments and gives a `gymnasium.Env`.
+        config: how it is shown and stepped.
+        render: whether `render()` will be asked for.
+    """
+    config = config or EnvironmentConfig()
+    return Environment(name_of(environment), _world(environment, config, render or config.pixels), config)
+
+
+def name_of(environment: str | Factory) -> str:
+    """What an environment is called in messages, manifests and tables."""
+    if isinstance(environment, str):
+        return environment
+    made = getattr(environment, "func", environment)
+    return f"{made.__module__}:{getattr(made, '__qualname__', type(made).__qualname__)}"
+
+
+def gym_make(id: str, config: EnvironmentConfig, render: bool, **arguments: Any) -> Env:
+    """`gymnasium.make`, with its time limit as configured and its errors said with their remedy."""
+    suite = suite_of(id)
+    if suite and suite.installed and suite.registers:
+        importlib.import_module(suite.registers)
+    if config.time_limit:
+        arguments["max_episode_steps"] = config.time_limit
+    try:
+        return gymnasium.make(id, render_mode="rgb_array" if render else None, disable_env_checker=True, **arguments)
+    except UNKNOWN as error:
+        raise UserError(f"There is no environment {id!r}. {_nearest(id)}") from error
+    except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
+        remedy = suite.remedy if suite else f"install what it needs ({error})"
+        raise UserError(f"{id} is not installed: {remedy}", code=78) from error
+
+
+def wrapped(env: Env, config: EnvironmentConfig, *, limited: bool) -> World:
+    """The common wrappers, for suites whose environments need nothing of their own.
+
+    Args:
+        env: the environment.
+        config: what to wrap it with.
+        limited: whether `config.time_limit` is already obeyed.
+    """
+    if config.time_limit and not limited:
+        env = gymnasium.wrappers.TimeLimit(env, config.time_limit)
+    if config.repeat > 1:
+        env = Repeat(env, config.repeat)
+    if config.pixels:
+        env = Pixels(env, config.size)
+    return World(env, repeat=max(config.repeat, 1))
+
+
+def _world(environment: str | Factory, config: EnvironmentConfig, render: bool) -> World:
+    if not isinstance(environment, str):
+        return wrapped(_called(environment, render), config, limited=False)
+    suite = suite_of(environment)
+    if suite:
+        return _built(suite, environment, config, render)
+    module, colon, name = environment.partition(":")
+    if not colon:
+        return wrapped(gym_make(environment, config, render), config, limited=True)
+    known = set(gymnasium.registry)
+    found = _attribute(_module(module, environment), name)
+    if found is not None:
+        return wrapped(_called(found, render), config, limited=False)
+    if name in gymnasium.registry:
+        return wrapped(gym_make(name, config, render), config, limited=True)
+    new = sorted(set(gymnasium.registry) - known)
+    raise UserError(f"Module {module!r} has no class, function or registered id {name!r}. It registered: {new}.")
+
+
+def _built(suite: Suite, id: str, config: EnvironmentConfig, render: bool) -> World:
+    if not suite.installed:
+        raise UserError(f"{id} needs {suite.name}, which is not installed: {suite.remedy}", code=78)
+    if not suite.module:
+        return wrapped(gym_make(id, config, render), config, limited=True)
+    return importlib.import_module(f"reverie.envs.{suite.module}").build(id, config, render)
+
+
+def _called(factory: Factory, render: bool) -> Env:
+    arguments = {"render_mode": "rgb_array"} if render and "render_mode" in _parameters(factory) else {}
+    env = factory(**arguments)
+    missing = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(env, part)]
+    if missing:
+        raise UserError(
+            f"{name_of(factory)} gave {type(env).__name__}, which lacks {', '.join(missing)}. Needed: a gymnasium.Env."
+        )
+    return env
+
+
+def _parameters(factory: Factory) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(factory).parameters)
+    except ValueError:  # some built-in callables have no signature
+        return ()
+
+
+def _module(name: str, environment: str) -> Any:
+    """The module, also from the folder one stands in, as `python -m` would find it."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0] and error.name != name:
+            raise
+        raise UserError(
+            f"{environment!r}: there is no module {name!r} in {here} or among the installed packages."
+        ) from error
+
+
+def _attribute(module: Any, name: str) -> Factory | None:
+    found = getattr(module, name, None) if name.isidentifier() else None
+    return found if callable(found) else None
+
+
+def _nearest(id: str) -> str:
+    known = [*gymnasium.registry, *(example for suite in SUITES for example in suite.examples)]
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(id.lower(), folded, n=3, cutoff=0.5)
+    listed = f"Nearest: {', '.join(folded[name] for name in near)}. " if near else ""
+    return f"{listed}`reverie envs list` shows what there is; your own is `module:Class`."

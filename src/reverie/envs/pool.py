@@ -1,0 +1,258 @@
+"""Many environments in lockstep: an action each, a row each.
+
+    step(None)      every environment's first row                    o_0, is_first
+    step(actions)   the row each action leads to; where the last row ended its episode, the action is ignored and the
+                    first row of the next episode comes (reward 0, is_first): no row is lost and none is invented
+
+Episode k of environment i is reset with a seed made of (seed, i, k) alone: workers change the speed and nothing else.
+
+An environment that raises, dies or hangs is built anew and its next episode begins: a row with is_first follows one
+that is not last, which replay takes for a cut. More than `TOLERANCE` failures within `WINDOW` seconds in one host end
+the run with the environment's own traceback. Values that are not numbers end it at once.
+"""
+
+import atexit
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.host import Host
+from reverie.envs.make import Factory, name_of
+from reverie.envs.rows import Command, Rows
+from reverie.envs.worker import Worker
+from reverie.errors import UserError
+from reverie.types import Spaces, Step
+
+TOLERANCE = 5
+WINDOW = 600.0
+
+
+class Pool:
+    """`count` environments, in this process or in workers.
+
+    Args:
+        environment: an id, or a function that makes one (importable by name if there are workers).
+        config: how they are shown and stepped.
+        count: how many.
+        workers: how many processes host them between them; 0 for none.
+        seed: what every episode's seed is made of.
+        step_deadline, reset_deadline: seconds after which a worker's environment counts as hung.
+    """
+
+    def __init__(
+        self,
+        environment: str | Factory,
+        config: EnvironmentConfig | None = None,
+        *,
+        count: int,
+        workers: int = 0,
+        seed: int = 0,
+        step_deadline: float = 60.0,
+        reset_deadline: float = 180.0,
+    ) -> None:
+        if count < 1 or workers < 0:
+            raise ValueError(f"Pool: count must be 1 or more and workers 0 or more, got {count} and {workers}")
+        self.id, self.count, self.seed = name_of(environment), count, seed
+        self.failures = 0
+        """How often an environment had to be built anew."""
+        self.last: Step | None = None
+        """The rows given by the last `step`."""
+        self._episode = np.full(count, -1, np.int64)
+        self._actions: list[list[np.ndarray]] = [[] for _ in range(count)]
+        config = config or EnvironmentConfig()
+        if workers:
+            deadlines = {"step_deadline": step_deadline, "reset_deadline": reset_deadline}
+            self._crews: list[Host] | list[Worker] = _hired(environment, config, count, workers, deadlines)
+        else:
+            self._crews = [Host(environment, config, range(count))]
+        atexit.register(self.close)
+        with self._closed_if_broken():
+            self.spaces, self.repeat, self.fps = [crew.facts() for crew in self._crews][0]
+            self._rows = Rows(self.spaces, count)
+            for crew in self._crews:
+                crew.join(self._rows)
+        self._troubles = {crew.lines: deque[float](maxlen=TOLERANCE + 1) for crew in self._crews}
+
+    def step(self, actions: np.ndarray | None) -> Step:
+        """The next rows, batched over environments; see above. `actions` are in the model's form."""
+        ended = np.ones(self.count, bool) if self.last is None else self.last.terminated | self.last.truncated
+        if self.last is not None and actions is None:
+            raise ValueError("Pool.step: None is for the first call; afterwards every environment needs an action")
+        self._rows.command[:] = np.where(ended, Command.RESET, Command.STEP)
+        if actions is not None:
+            self._rows.action[:] = self._checked(actions)
+        for line in range(self.count):
+            if ended[line]:
+                self._begin(line)
+            else:
+                self._actions[line].append(self._rows.action[line].copy())
+        with self._closed_if_broken():
+            failures = self._run()
+            while failures:
+                self._count(failures)
+                self._rows.command[:] = Command.IDLE
+                for line in failures:
+                    self._begin(line)
+                failures = self._run()
+        self.last = self._rows.read()
+        return self.last
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Where the running episodes are: their number, their actions so far, and the last rows."""
+        played = [action for actions in self._actions for action in actions]
+        shape = (len(played), *self.spaces.action.shape)
+        state = {
+            "seed": np.array([self.seed], np.int64),
+            "episode": self._episode.copy(),
+            "length": np.array([len(actions) for actions in self._actions], np.int64),
+            "actions": np.array(played, self.spaces.action.dtype).reshape(shape),
+        }
+        return state if self.last is None else state | flatten(self.last)
+
+    def restore(self, state: dict[str, np.ndarray]) -> list[str]:
+        """Plays the running episodes of `state` again, up to the last rows, which become `last`.
+
+        Gives a sentence for each episode that did not come back as it was: it is cut (truncated) there.
+        """
+        if len(state["episode"]) != self.count or int(state["seed"][0]) != self.seed:
+            raise ValueError(
+                f"Pool.restore: the state is of {len(state['episode'])} environments with seed {int(state['seed'][0])}, "
+                f"this pool has {self.count} with seed {self.seed}"
+            )
+        self._episode[:] = state["episode"]
+        self.last = unflatten(state, self.spaces) if "reward" in state else None
+        played = np.split(state["actions"], np.cumsum(state["length"])[:-1])
+        self._actions = [list(actions) for actions in played]
+        if self.last is None:
+            return []
+        running = ~(self.last.terminated | self.last.truncated)
+        with self._closed_if_broken():
+            lost = self._replay(running)
+        rows = self._rows.read()
+        for line in np.flatnonzero(running):
+            if line in lost or not _equal(rows, self.last, line):
+                lost.add(int(line))
+                self.last.truncated[line] = True
+        return [
+            f"{self.id}, environment {line}: replaying its episode led elsewhere; it is cut." for line in sorted(lost)
+        ]
+
+    def close(self) -> None:
+        """Ends the environments and their workers. Called at exit too."""
+        atexit.unregister(self.close)
+        for crew in self._crews:
+            crew.close()
+        self._crews = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self, line: int) -> None:
+        self._episode[line] += 1
+        self._actions[line] = []
+        self._rows.command[line] = Command.RESET
+        self._rows.seed[line] = episode_seed(self.seed, line, int(self._episode[line]))
+
+    def _run(self) -> dict[int, str]:
+        """Lets every crew obey; gives what failed, by line."""
+        if not self._crews:
+            raise ValueError("Pool: it is closed")
+        busy = [crew for crew in self._crews if self._rows.command[list(crew.lines)].any()]
+        for crew in busy:
+            crew.go()
+        failures: dict[int, str] = {}
+        for crew in busy:
+            resets = int((self._rows.command[list(crew.lines)] == Command.RESET).sum())
+            failures |= crew.done(resets=resets)
+        return failures
+
+    def _replay(self, running: np.ndarray) -> set[int]:
+        """Resets and replays the running lines in lockstep; gives those that failed on the way."""
+        lost: set[int] = set()
+        for time in range(1 + max(len(actions) for actions in self._actions)):
+            self._rows.command[:] = Command.IDLE
+            for line in np.flatnonzero(running):
+                if line in lost or time > len(self._actions[line]):
+                    continue
+                if time == 0:
+                    self._rows.command[line] = Command.RESET
+                    self._rows.seed[line] = episode_seed(self.seed, int(line), int(self._episode[line]))
+                else:
+                    self._rows.command[line] = Command.STEP
+                    self._rows.action[line] = self._actions[line][time - 1]
+            lost |= set(self._run())
+        return lost
+
+    def _checked(self, actions: np.ndarray) -> np.ndarray:
+        spec = self.spaces.action
+        array = np.asarray(actions)
+        if array.shape != (self.count, *spec.shape):
+            raise ValueError(f"Pool.step: actions must have shape {(self.count, *spec.shape)}, got {array.shape}")
+        return array.astype(spec.dtype)
+
+    def _count(self, failures: dict[int, str]) -> None:
+        """The circuit breaker."""
+        for crew in self._crews:
+            broken = [line for line in crew.lines if line in failures]
+            if not broken:
+                continue
+            self.failures += 1
+            times = self._troubles[crew.lines]
+            times.append(time.monotonic())
+            if len(times) > TOLERANCE and times[-1] - times[0] < WINDOW:
+                raise UserError(
+                    f"{self.id} failed {len(times)} times within {times[-1] - times[0]:.0f} s; the last time:\n"
+                    f"{failures[broken[-1]]}",
+                    code=70,
+                )
+
+    @contextlib.contextmanager
+    def _closed_if_broken(self) -> Iterator[None]:
+        """Whatever interrupts a round leaves answers under way: such a pool is of no more use."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+
+def episode_seed(seed: int, line: int, episode: int) -> int:
+    """The seed of episode `episode` of environment `line`; never negative."""
+    return int(np.random.SeedSequence([seed, line, episode]).generate_state(1)[0] >> 1)
+
+
+def flatten(row: Step) -> dict[str, np.ndarray]:
+    """A row as one flat dict, ready for a file."""
+    rest = {name: getattr(row, name) for name in Step._fields[1:]}
+    return {f"observation/{name}": array for name, array in row.observation.items()} | rest
+
+
+def unflatten(arrays: dict[str, np.ndarray], spaces: Spaces) -> Step:
+    """The inverse of `flatten`; the arrays are copied."""
+    observation = {name: arrays[f"observation/{name}"].copy() for name in spaces.observation}
+    return Step(observation, *(arrays[name].copy() for name in Step._fields[1:]))
+
+
+def _equal(rows: Step, others: Step, line: int) -> bool:
+    pairs = zip(flatten(rows).values(), flatten(others).values(), strict=True)
+    return all(np.array_equal(array[line], other[line]) for array, other in pairs)
+
+
+def _hired(
+    environment: str | Factory, config: EnvironmentConfig, count: int, workers: int, deadlines: dict[str, float]
+) -> list[Worker]:
+    if not isinstance(environment, str) and "<" in name_of(environment):
+        raise UserError(
+            f"{name_of(environment)} cannot be found by name from another process. Needed with workers: a class or "
+            "function at the top level of a module, or its name as a string 'module:Class'. Or use workers=0."
+        )
+    shares = np.array_split(np.arange(count), min(workers, count))
+    return [Worker(environment, config, [int(line) for line in share], **deadlines) for share in shares]
