@@ -28,26 +28,25 @@ LABELS = {
 }
 
 
-def build(id: str, config: EnvironmentConfig, render: bool) -> World:
+def build(name: str, config: EnvironmentConfig, render: bool) -> World:
     """A classic control environment with its labels and its drawing hand."""
-    world = wrapped(gym_make(id, config, render), config, limited=True)
+    world = wrapped(gym_make(name, config, render), config, limited=True)
     if config.pixels:
         return world
-    name = id.rpartition("-v")[0]
-    return replace(world, labels=LABELS[name], draw=drawing(id))
+    return replace(world, labels=LABELS[name.rpartition("-v")[0]], draw=drawing(name))
 
 
-def drawing(id: str) -> Draw:
+def drawing(name: str) -> Draw:
     """A function from an observation to a picture; it uses a copy, so that no running episode is disturbed."""
     copies: list[Env] = []
 
     def draw(observation: dict[str, np.ndarray]) -> np.ndarray:
         if not copies:
-            copies.append(gym_make(id, EnvironmentConfig(), render=True))
+            copies.append(gym_make(name, EnvironmentConfig(), render=True))
             copies[0].reset(seed=0)
         simulator: Any = copies[0].unwrapped
         numbers = np.asarray(observation["observation"], np.float64)
-        simulator.state = _state(id.rpartition("-v")[0], numbers)
+        simulator.state = _state(name.rpartition("-v")[0], numbers)
         simulator.last_u = None  # Pendulum draws its last torque
         return picture_of(copies[0])
 

@@ -42,16 +42,16 @@ class Environment:
     """What `envs.make` gives: a world that speaks in `Step` rows.
 
     Args:
-        id: what it is called in messages.
+        name: what it is called in messages.
         world: the environment with its suite's knowledge.
         config: sizes of images.
     """
 
-    def __init__(self, id: str, world: World, config: EnvironmentConfig) -> None:
+    def __init__(self, name: str, world: World, config: EnvironmentConfig) -> None:
         env = world.env
         labels = {**env.metadata.get("labels", {}), **world.labels}
         space = world.space or env.observation_space
-        self.id = id
+        self.id = name
         self._world, self._env = world, env
         self._conversion = Conversion(space, env.action_space, labels=labels, side=config.size, gray=config.grayscale)
         self.spaces = self._conversion.spaces

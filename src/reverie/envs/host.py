@@ -1,10 +1,10 @@
 """Several environments in one process, stepped one after another as the table says.
 
-`Host` is the same whether it lives in the trainer's process or in a worker: what fails, fails in the same way. Its verbs
-are a worker's too, so that `Pool` need not know which it holds: `facts`, `join`, `go`, `done`, `close`.
+`Host` is the same in the trainer's process and in a worker: what fails, fails in the same way. Its verbs are a worker's
+too, so that `Pool` need not know which it holds: `facts`, `join`, `go`, `done`, `close`.
 """
 
-import sys
+import logging
 import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +15,8 @@ from reverie.envs.make import Factory, make, name_of
 from reverie.envs.rows import Command, Rows
 from reverie.errors import UserError
 from reverie.types import Spaces
+
+log = logging.getLogger(__name__)
 
 
 class Facts(NamedTuple):
@@ -68,6 +70,7 @@ class Host:
             except UserError:
                 raise  # the environment broke its promises: to try again would hide it
             except Exception:
+                log.warning("%s failed and is built anew", name_of(self._environment), exc_info=True)
                 failures[line] = traceback.format_exc()
                 self._drop(line)
         return failures
@@ -89,5 +92,5 @@ class Host:
         environment = self._running.pop(line)
         try:
             environment.close()
-        except Exception as error:
-            print(f"{environment.id}: close() failed and is ignored: {error}", file=sys.stderr)
+        except Exception:
+            log.warning("%s failed to close, which is ignored", environment.id, exc_info=True)

@@ -9,9 +9,9 @@ Wrappers, from the inside out: the environment's own, `TimeLimit`, `Repeat`, `Pi
 import difflib
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -47,20 +47,20 @@ def name_of(environment: str | Factory) -> str:
     return f"{made.__module__}:{getattr(made, '__qualname__', type(made).__qualname__)}"
 
 
-def gym_make(id: str, config: EnvironmentConfig, render: bool, **arguments: Any) -> Env:
+def gym_make(name: str, config: EnvironmentConfig, render: bool, **arguments: Any) -> Env:
     """`gymnasium.make`, with its time limit as configured and its errors said with their remedy."""
-    suite = suite_of(id)
+    suite = suite_of(name)
     if suite and suite.installed and suite.registers:
         importlib.import_module(suite.registers)
     if config.time_limit:
         arguments["max_episode_steps"] = config.time_limit
     try:
-        return gymnasium.make(id, render_mode="rgb_array" if render else None, disable_env_checker=True, **arguments)
+        return gymnasium.make(name, render_mode="rgb_array" if render else None, disable_env_checker=True, **arguments)
     except UNKNOWN as error:
-        raise UserError(f"There is no environment {id!r}. {_nearest(id)}") from error
+        raise UserError(f"There is no environment {name!r}. {_nearest(name)}") from error
     except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
         remedy = suite.remedy if suite else f"install what it needs ({error})"
-        raise UserError(f"{id} is not installed: {remedy}", code=78) from error
+        raise UserError(f"{name} is not installed: {remedy}", code=78) from error
 
 
 def wrapped(env: Env, config: EnvironmentConfig, *, limited: bool) -> World:
@@ -89,26 +89,28 @@ def _world(environment: str | Factory, config: EnvironmentConfig, render: bool) 
     module, colon, name = environment.partition(":")
     if not colon:
         return wrapped(gym_make(environment, config, render), config, limited=True)
-    known = set(gymnasium.registry)
+    before = set(gymnasium.registry)
     found = _attribute(_module(module, environment), name)
     if found is not None:
         return wrapped(_called(found, render), config, limited=False)
     if name in gymnasium.registry:
         return wrapped(gym_make(name, config, render), config, limited=True)
-    new = sorted(set(gymnasium.registry) - known)
-    raise UserError(f"Module {module!r} has no class, function or registered id {name!r}. It registered: {new}.")
+    new = ", ".join(sorted(set(gymnasium.registry) - before)) or "none"
+    raise UserError(f"Module {module!r} has no class or function {name!r}, and ids that it registers: {new}.")
 
 
-def _built(suite: Suite, id: str, config: EnvironmentConfig, render: bool) -> World:
+def _built(suite: Suite, name: str, config: EnvironmentConfig, render: bool) -> World:
     if not suite.installed:
-        raise UserError(f"{id} needs {suite.name}, which is not installed: {suite.remedy}", code=78)
+        raise UserError(f"{name} needs {suite.name}, which is not installed: {suite.remedy}", code=78)
     if not suite.module:
-        return wrapped(gym_make(id, config, render), config, limited=True)
-    return importlib.import_module(f"reverie.envs.{suite.module}").build(id, config, render)
+        return wrapped(gym_make(name, config, render), config, limited=True)
+    return importlib.import_module(f"reverie.envs.{suite.module}").build(name, config, render)
 
 
 def _called(factory: Factory, render: bool) -> Env:
     arguments = {"render_mode": "rgb_array"} if render and "render_mode" in _parameters(factory) else {}
+    if any(parameter.default is parameter.empty for parameter in _parameters(factory).values()):
+        raise UserError(f"{name_of(factory)}{inspect.signature(factory)} needs arguments. Needed: one without.")
     env = factory(**arguments)
     missing = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(env, part)]
     if missing:
@@ -118,16 +120,16 @@ def _called(factory: Factory, render: bool) -> Env:
     return env
 
 
-def _parameters(factory: Factory) -> tuple[str, ...]:
-    try:
-        return tuple(inspect.signature(factory).parameters)
-    except ValueError:  # some built-in callables have no signature
-        return ()
+def _parameters(factory: Factory) -> dict[str, inspect.Parameter]:
+    """Those that are asked for by name or place; `*args` and `**kwargs` ask for nothing."""
+    collecting = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    given = inspect.signature(factory).parameters
+    return {name: parameter for name, parameter in given.items() if parameter.kind not in collecting}
 
 
 def _module(name: str, environment: str) -> Any:
     """The module, also from the folder one stands in, as `python -m` would find it."""
-    here = os.getcwd()
+    here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
     try:
@@ -145,9 +147,9 @@ def _attribute(module: Any, name: str) -> Factory | None:
     return found if callable(found) else None
 
 
-def _nearest(id: str) -> str:
+def _nearest(name: str) -> str:
     known = [*gymnasium.registry, *(example for suite in SUITES for example in suite.examples)]
-    folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(id.lower(), folded, n=3, cutoff=0.5)
-    listed = f"Nearest: {', '.join(folded[name] for name in near)}. " if near else ""
+    folded = {known_name.lower(): known_name for known_name in known}
+    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
+    listed = f"Nearest: {', '.join(folded[match] for match in near)}. " if near else ""
     return f"{listed}`reverie envs list` shows what there is; your own is `module:Class`."

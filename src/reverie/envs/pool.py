@@ -72,7 +72,7 @@ class Pool:
             self._crews = [Host(environment, config, range(count))]
         atexit.register(self.close)
         with self._closed_if_broken():
-            self.spaces, self.repeat, self.fps = [crew.facts() for crew in self._crews][0]
+            self.spaces, self.repeat, self.fps = [crew.facts() for crew in self._crews].pop()
             self._rows = Rows(self.spaces, count)
             for crew in self._crews:
                 crew.join(self._rows)
@@ -121,8 +121,8 @@ class Pool:
         """
         if len(state["episode"]) != self.count or int(state["seed"][0]) != self.seed:
             raise ValueError(
-                f"Pool.restore: the state is of {len(state['episode'])} environments with seed {int(state['seed'][0])}, "
-                f"this pool has {self.count} with seed {self.seed}"
+                f"Pool.restore: the state is of {len(state['episode'])} environments, seed {int(state['seed'][0])}; "
+                f"this pool has {self.count}, seed {self.seed}"
             )
         self._episode[:] = state["episode"]
         self.last = unflatten(state, self.spaces) if "reward" in state else None
@@ -130,13 +130,13 @@ class Pool:
         self._actions = [list(actions) for actions in played]
         if self.last is None:
             return []
-        running = ~(self.last.terminated | self.last.truncated)
+        running = np.flatnonzero(~(self.last.terminated | self.last.truncated)).tolist()
         with self._closed_if_broken():
             lost = self._replay(running)
         rows = self._rows.read()
-        for line in np.flatnonzero(running):
+        for line in running:
             if line in lost or not _equal(rows, self.last, line):
-                lost.add(int(line))
+                lost.add(line)
                 self.last.truncated[line] = True
         return [
             f"{self.id}, environment {line}: replaying its episode led elsewhere; it is cut." for line in sorted(lost)
@@ -174,20 +174,20 @@ class Pool:
             failures |= crew.done(resets=resets)
         return failures
 
-    def _replay(self, running: np.ndarray) -> set[int]:
+    def _replay(self, running: list[int]) -> set[int]:
         """Resets and replays the running lines in lockstep; gives those that failed on the way."""
         lost: set[int] = set()
-        for time in range(1 + max(len(actions) for actions in self._actions)):
+        for step in range(1 + max(len(actions) for actions in self._actions)):
             self._rows.command[:] = Command.IDLE
-            for line in np.flatnonzero(running):
-                if line in lost or time > len(self._actions[line]):
+            for line in running:
+                if line in lost or step > len(self._actions[line]):
                     continue
-                if time == 0:
+                if step == 0:
                     self._rows.command[line] = Command.RESET
-                    self._rows.seed[line] = episode_seed(self.seed, int(line), int(self._episode[line]))
+                    self._rows.seed[line] = episode_seed(self.seed, line, int(self._episode[line]))
                 else:
                     self._rows.command[line] = Command.STEP
-                    self._rows.action[line] = self._actions[line][time - 1]
+                    self._rows.action[line] = self._actions[line][step - 1]
             lost |= set(self._run())
         return lost
 

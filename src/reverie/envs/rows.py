@@ -1,4 +1,4 @@
-"""The table through which environments are told what to do and answer: one line per environment, in one block of memory.
+"""The table through which environments are told what to do and answer: a line each, in one block of memory.
 
 The block has no name: other processes are handed it by its handle, no observation passes through a pipe, and nothing
 is left behind whoever dies first.

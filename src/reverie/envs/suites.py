@@ -26,7 +26,7 @@ class Suite:
     shows: str
     """What its worlds look like and how they are stepped unless told otherwise."""
     module: str = ""
-    """Imported to build one of its environments; has `build(id, config, render) -> World`."""
+    """Imported to build one of its environments; has `build(name, config, render) -> World`."""
     registers: str = ""
     """Imported so that Gymnasium knows the ids."""
 
@@ -47,16 +47,16 @@ class Suite:
             return list(self.examples)
         if self.registers:
             importlib.import_module(self.registers)
-        known = sorted(id for id in gymnasium.registry if self.owns(id))
+        known = sorted(name for name in gymnasium.registry if self.owns(name))
         return known or list(self.examples)
 
 
 def _named(*names: str) -> Callable[[str], bool]:
-    return lambda id: id.rpartition("-v")[0] in names
+    return lambda name: name.rpartition("-v")[0] in names
 
 
 def _under(*prefixes: str) -> Callable[[str], bool]:
-    return lambda id: id.startswith(prefixes)
+    return lambda name: name.startswith(prefixes)
 
 
 CLASSIC = ("CartPole", "Pendulum", "MountainCar", "MountainCarContinuous", "Acrobot")
@@ -165,6 +165,6 @@ SUITES: tuple[Suite, ...] = (
 )
 
 
-def suite_of(id: str) -> Suite | None:
+def suite_of(name: str) -> Suite | None:
     """The suite that an id belongs to, if we know it."""
-    return next((suite for suite in SUITES if suite.owns(id)), None)
+    return next((suite for suite in SUITES if suite.owns(name)), None)

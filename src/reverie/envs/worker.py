@@ -5,14 +5,15 @@ dies first. The pipe carries only "go" and "done": its end of file tells a worke
 kills one that is too busy to notice. A worker is in a session of its own: Ctrl-C is the trainer's affair.
 """
 
+import contextlib
 import ctypes
+import logging
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -24,6 +25,7 @@ from reverie.envs.make import Factory, name_of
 from reverie.envs.rows import Memory, Rows
 from reverie.errors import UserError
 
+log = logging.getLogger(__name__)
 GO, CLOSE = b"go", b"close"
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in Linux's prctl
 
@@ -54,11 +56,15 @@ class Worker:
 
     def facts(self) -> Facts:
         """Waits until the environments stand."""
-        kind, *rest = self._answer(self._reset_deadline * len(self.lines))
-        if kind != "ready":
-            self.kill()
-            raise UserError(f"{name_of(self._arguments[0])} could not be made.\n{rest[-1]}", code=70)
-        return rest[0]
+        kind, answer = self._answer(self._reset_deadline * len(self.lines))
+        if kind == "ready":
+            return answer
+        self.kill()
+        raise UserError(
+            f"{name_of(self._arguments[0])} could not be made in a worker. {answer} If your script has no line "
+            'if __name__ == "__main__": add it, for a worker imports the script. Or use workers=0.',
+            code=70,
+        )
 
     def join(self, rows: Rows) -> None:
         """Hands the process its table."""
@@ -70,26 +76,23 @@ class Worker:
     def go(self) -> None:
         """Lets it obey its lines; `done` waits for that."""
         self._sent = time.monotonic()
-        try:
+        with contextlib.suppress(OSError):  # it is dead, which `done` finds out and says
             self._connection.send_bytes(GO)
-        except OSError:
-            pass  # it is dead, which `done` finds out and says
 
     def done(self, *, resets: int) -> dict[int, str]:
         """Waits. Gives what went wrong by line; if the process itself did, it is replaced and all its lines failed."""
         allowed = self._step_deadline * (len(self.lines) - resets) + self._reset_deadline * resets
-        kind, *rest = self._answer(self._sent + allowed - time.monotonic())
+        kind, answer = self._answer(self._sent + allowed - time.monotonic())
         if kind == "done":
-            return rest[0]
+            return answer
+        log.warning("%s: %s It is started anew.", name_of(self._arguments[0]), answer)
         self._replace()
-        return dict.fromkeys(self.lines, rest[-1])
+        return dict.fromkeys(self.lines, answer)
 
     def close(self) -> None:
         """Asks it to leave, and makes it."""
-        try:
+        with contextlib.suppress(OSError):  # it has left already
             self._connection.send_bytes(CLOSE)
-        except OSError:
-            pass  # it has left already
         self._process.join(5)
         self.kill()
 
@@ -116,14 +119,14 @@ class Worker:
         assert self._rows is not None
         self.join(self._rows)
 
-    def _answer(self, seconds: float) -> tuple[Any, ...]:
+    def _answer(self, seconds: float) -> tuple[str, Any]:
         """Its next message; `("gone", why)` if there is none."""
         try:
             if self._connection.poll(max(seconds, 0)):
-                answer = self._connection.recv()
-                if answer[0] == "fault":
-                    raise UserError(answer[1], code=answer[2])
-                return answer
+                kind, answer = self._connection.recv()
+                if kind == "fault":
+                    raise UserError(answer[0], code=answer[1])
+                return kind, answer
         except (EOFError, OSError):
             self._process.join(5)
             return "gone", f"The worker process died (exit code {self._process.exitcode})."
@@ -151,15 +154,13 @@ def main(
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the pool is gone, and nobody is left to tell
     except UserError as error:
-        connection.send(("fault", str(error), error.code))
-    except Exception:
-        connection.send(("failed", traceback.format_exc()))
+        connection.send(("fault", (str(error), error.code)))
 
 
 def _leave_with(parent: int, watched: bool) -> None:
     """No signal meant for the trainer ends a worker, and no worker outlives its trainer.
 
-    The kernel's death signal follows the thread that started the worker, so it is asked for only if that was the main one.
+    The kernel's death signal follows the thread that started the worker: it is asked for only if that is the main one.
     """
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from reverie.envs.spaces import resize
+from reverie.envs.leaves import resize
 from reverie.errors import UserError
 
 Env = gymnasium.Env[Any, Any]
@@ -64,7 +64,7 @@ def picture_of(env: Env) -> np.ndarray:
     picture = env.render()
     if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
         raise UserError(
-            f"{env} does not render a picture: render() gave {type(picture).__name__}. Needed: an array (height, width, "
-            '3) from an environment made with render_mode="rgb_array". Observe its state instead (no --env.pixels).'
+            f"{env} does not render a picture: render() gave {type(picture).__name__}. Needed: an array "
+            '(height, width, 3) from an environment made with render_mode="rgb_array". Or observe its state: no pixels.'
         )
     return np.ascontiguousarray(picture, dtype=np.uint8)
