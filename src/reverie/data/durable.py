@@ -1,6 +1,6 @@
 """Files that survive a crash: the only module of the library that opens a file for writing.
 
-    write           temporary file, data synced, renamed over the old one, folder synced: the old or the new, never a mix
+    write           temporary file, data synced, renamed over the old one, folder synced: old or new, never a mix
     commit_folder   the same for a folder of files: it appears whole or not at all
     append_line     one line in one write; after a crash at most the last line is torn (`whole_lines` ignores it)
     cut, replace, remove, sync, lock    what else a run does to its files
@@ -14,6 +14,7 @@ import errno
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -44,13 +45,13 @@ class LocalDisk:
 
     def write(self, path: Path, content: Content) -> None:
         """Create or truncate the file, and fill it."""
-        with open(path, "wb", buffering=0) as file:
+        with path.open("wb", buffering=0) as file:
             for piece in [content] if isinstance(content, bytes) else content:
                 _write_all(file.fileno(), piece)
 
     def append(self, path: Path, content: bytes) -> None:
         """All of the content or none of it, as far as the disk lets us."""
-        with open(path, "ab", buffering=0) as file:
+        with path.open("ab", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             try:
                 _write_all(file.fileno(), content)
@@ -67,7 +68,7 @@ class LocalDisk:
             os.close(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
-        os.replace(source, target)
+        source.replace(target)
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -180,7 +181,7 @@ def sweep(folder: Path) -> list[Path]:
 
 def whole_lines(path: Path) -> Iterator[str]:
     """The lines of a file that end in a line break: a torn last one is not there."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield line[:-1].decode(errors="replace")
@@ -193,14 +194,27 @@ def lock(path: Path, holder: str) -> int | None:
     """
     with _explained(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        for _ in range(5):  # somebody who asks `is_locked` holds it for an instant
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)
+                continue
+            os.ftruncate(descriptor, 0)
+            _write_all(descriptor, holder.encode())
+            return descriptor
+        os.close(descriptor)
+        return None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock."""
+    with path.open("rb") as file:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(descriptor)
-            return None
-        os.ftruncate(descriptor, 0)
-        _write_all(descriptor, holder.encode())
-        return descriptor
+            return True
+    return False
 
 
 def _make_folder(path: Path) -> None:
@@ -225,10 +239,14 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"The disk is full: cannot write {path}. Free some space and run again.", code=28) from error
+            raise UserError(
+                f"The disk is full: cannot write {path}. Free some space and run again.", code=28
+            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(
                 f"Not allowed to write {path} ({error.strerror}). Choose another folder, or change its permissions.",
                 code=77,
             ) from error
-        raise UserError(f"Cannot write {path}: {error.strerror or error}. Check the disk and run again.", code=74) from error
+        raise UserError(
+            f"Cannot write {path}: {error.strerror or error}. Check the disk and run again.", code=74
+        ) from error

@@ -1,8 +1,8 @@
 """A thread that draws batches before they are needed.
 
-The trainer says which rows the next batch may come from (`ask`) as soon as they are inserted, and takes the batch later.
-How far ahead that is, is the trainer's decision, made of counters; the thread only changes when the work is done, never
-what comes out. For an exact resume the trainer saves `pending` and asks again.
+The trainer says which rows the next batch may come from (`ask`) as soon as they are inserted, and takes the batch
+later. How far ahead that is, is the trainer's decision, made of counters; the thread only changes when the work is
+done, never what comes out. For an exact resume the trainer saves `pending` and asks again.
 """
 
 from collections import deque

@@ -4,9 +4,9 @@
     draw         batch n: a pure function of (seed, n), the rows inserted before `upto`, and the online queue
     latents      what the model remembered at those rows, as stored now; `write_back` replaces them after an update
 
-A thread may draw while rows are added: a draw sees the `capacity` rows before `upto` whatever has been added since, for
-the ring keeps `SLACK` times more than the capacity. A batch drawn ahead of its use (`ahead=True`, `data.prefetch`) is not
-yet part of the state: `use(n)` makes it so. Nothing that is drawn depends on timing.
+A thread may draw while rows are added: a draw sees the `capacity` rows before `upto` whatever has been added since,
+for the ring keeps `SLACK` times more than the capacity. A batch drawn ahead of its use (`ahead=True`, `data.prefetch`)
+is not yet part of the state: `use(n)` makes it so. Nothing that is drawn depends on timing.
 
 On disk: rows in append-only chunks (`data.chunks`) made by `seal`; latents and counters in `state`, which belongs to
 the checkpoint. On sampling, a row followed by a reset that nobody announced is marked truncated.
@@ -238,7 +238,7 @@ def _fields(spaces: Spaces) -> dict[str, tuple[tuple[int, ...], str]]:
     fields = {_OBSERVATION + name: (spec.shape, spec.dtype) for name, spec in spaces.observation.items()}
     fields["action"] = (spaces.action.shape, spaces.action.dtype)
     fields["reward"] = ((), "float32")
-    return fields | {name: ((), "bool") for name in _FLAGS}
+    return fields | dict.fromkeys(_FLAGS, ((), "bool"))
 
 
 def _sequence(rows: dict[str, np.ndarray]) -> Sequence:

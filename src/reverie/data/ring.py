@@ -1,7 +1,7 @@
 """Rows by number, the newest kept: arrays that take memory only as rows arrive.
 
-Row `id` (0, 1, 2, ... in the order of insertion) lies at `id % size`. Address space for all rows is reserved at once, but
-the operating system gives out memory page by page when a row is first written: an empty ring of a hundred gigabytes
+Row `id` (0, 1, 2, ... in the order of insertion) lies at `id % size`. Address space for all rows is reserved at once,
+but the operating system gives out memory page by page when a row is first written: an empty ring of a hundred gigabytes
 costs nothing, nothing is ever copied to grow, and reading many rows is one `take` per array.
 """
 

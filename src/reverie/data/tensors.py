@@ -66,7 +66,7 @@ def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = 
         }
         offset += array.nbytes
         if array.nbytes:
-            pieces.append(memoryview(array.reshape(-1).view(np.uint8)))
+            pieces.append(array.reshape(-1).view(np.uint8).data)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return [len(text).to_bytes(8, "little") + text, *pieces]
@@ -87,7 +87,7 @@ def size(pieces: Iterable[bytes | memoryview]) -> int:
 
 def map_file(path: Path) -> memoryview:
     """A file's bytes, read from the disk only where they are looked at."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         if not path.stat().st_size:
             return memoryview(b"")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -34,7 +34,9 @@ class Windows:
             if stream is not None and owner != stream:
                 pieces.append((owner, begin, stop))
                 continue
-            pieces += [(owner, *piece) for piece in ((begin, min(stop, first)), (max(begin, end), stop)) if piece[0] < piece[1]]
+            pieces += [
+                (owner, *piece) for piece in ((begin, min(stop, first)), (max(begin, end), stop)) if piece[0] < piece[1]
+            ]
         self._segments = np.array(pieces, np.int64).reshape(-1, 3)
 
     def forget(self, oldest: int) -> None:

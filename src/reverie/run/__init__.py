@@ -1,0 +1,1 @@
+"""A run: its folder, log, checkpoints, clock and signals, and the collection of experience."""

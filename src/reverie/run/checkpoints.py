@@ -1,0 +1,111 @@
+"""Checkpoints: folders that appear whole, carry checksums, and are kept in pairs.
+
+    checkpoints/000000012000/state.safetensors   parameters, optimiser, keys, ...: the trainer's pytree (`run.tree`)
+                             *.safetensors       arrays of the other parts (replay, collector)
+                             manifest.json       counters, and size and BLAKE2b of every file and of itself
+
+The newest that verifies is loaded; one that does not is set aside as `*.bad`, with a message. A second checkpoint of the
+same step gets `-1` behind its name, for a committed folder is never touched again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reverie.data import durable, tensors
+from reverie.errors import UserError
+
+KEPT = 2
+FORMAT = 1
+MANIFEST = "manifest.json"
+STATE = "state"
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that has been verified."""
+
+    folder: Path
+    about: dict[str, Any]
+    """What the writer said of it: step, counters, ..."""
+    parts: dict[str, dict[str, np.ndarray]]
+    """Part (`state`, `replay`, ...) -> arrays; views of the files."""
+
+
+def save(root: Path, step: int, parts: Mapping[str, Mapping[str, np.ndarray]], about: Mapping[str, Any]) -> Path:
+    """Write a checkpoint; returns its folder."""
+    packed = {f"{part}.safetensors": tensors.pack(arrays) for part, arrays in parts.items()}
+    files = {name: {"bytes": tensors.size(it), "blake2b": tensors.digest(it)} for name, it in packed.items()}
+    manifest: dict[str, Any] = {**about, "format": FORMAT, "step": step, "files": files}
+    manifest["blake2b"] = _digest(manifest)
+    folder = root / f"{step:012d}"
+    again = 0
+    while folder.exists():
+        again += 1
+        folder = root / f"{step:012d}-{again}"
+    durable.commit_folder(folder, {**packed, MANIFEST: json.dumps(manifest, indent=1).encode()})
+    return folder
+
+
+def listed(root: Path) -> list[Path]:
+    """The folders of all checkpoints, newest first."""
+    ordered = [(order, folder) for folder in root.glob("*") if (order := _order(folder)) is not None]
+    return [folder for _, folder in sorted(ordered, reverse=True)]
+
+
+def prune(root: Path) -> None:
+    """Keep the newest."""
+    for folder in listed(root)[KEPT:]:
+        durable.remove(folder)
+
+
+def load(folder: Path, only: str | None = None) -> Checkpoint:
+    """Read and verify a checkpoint (of its parts, `only` one); ValueError or OSError says what is wrong with it."""
+    manifest = read_manifest(folder)
+    parts = {}
+    for name, expected in manifest["files"].items():
+        part = name.removesuffix(".safetensors")
+        if only in (None, part):
+            content = tensors.map_file(folder / name)
+            if len(content) != expected["bytes"] or tensors.digest([content]) != expected["blake2b"]:
+                raise ValueError(f"{name} does not match its checksum")
+            parts[part] = tensors.unpack(content)
+    return Checkpoint(folder, manifest, parts)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What is said of a checkpoint, verified."""
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    if not isinstance(manifest, dict) or manifest.pop("blake2b", None) != _digest(manifest):
+        raise ValueError(f"{MANIFEST} does not match its checksum")
+    if manifest.get("format") != FORMAT:
+        raise UserError(
+            f"{folder} has format {manifest.get('format')}; this version of Reverie reads {FORMAT}. "
+            "Use the version that wrote it.",
+            code=64,
+        )
+    if any(Path(name).name != name for name in manifest["files"]):
+        raise ValueError(f"{MANIFEST} names files outside the checkpoint")
+    return manifest
+
+
+def set_aside(folder: Path) -> None:
+    """Take a bad checkpoint out of the list, and keep it as `*.bad` for whoever wants to look."""
+    target = folder.with_name(f"{folder.name}.bad")
+    durable.remove(target)
+    durable.replace(folder, target)
+
+
+def _order(folder: Path) -> tuple[int, int] | None:
+    """Step and repetition, or None for what is no checkpoint."""
+    step, _, again = folder.name.partition("-")
+    if not (step.isdecimal() and (again.isdecimal() or not again)):
+        return None
+    return int(step), int(again or 0)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(manifest, sort_keys=True).encode(), digest_size=32).hexdigest()

@@ -1,0 +1,304 @@
+"""A run is a folder: what it is, what it measured, and where to go on from.
+
+    manifest.json   metrics.jsonl   restarts.jsonl   checkpoints/<step>/   replay/   media/   lock
+
+A trainer enters it (`with run:`), restores, asks `finished`, `due` and `stop` in its loop, and calls `log` and `save`:
+
+    while not run.finished(step):
+        ...
+        if run.due("checkpoint"):        # also true as soon as a signal asks to stop
+            run.save(step, state, counters, replay, collector)
+        if run.stop:
+            break
+
+Logging and evaluation are due by steps, never by the clock, so that a resumed run writes the same lines.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from jaxtyping import PyTree
+
+from reverie.data import durable
+from reverie.data.replay import Replay
+from reverie.errors import UserError
+from reverie.run import checkpoints, log, manifest, tree
+from reverie.run.budget import Budget
+from reverie.run.collect import Collector
+from reverie.run.lock import Lock
+from reverie.run.signals import Signals
+
+EVERY: dict[str, float] = {"checkpoint": 60, "log": 500, "evaluate": 0}
+"""What is due how often: checkpoints in seconds, the others in simulator steps (0: never). A manifest may differ."""
+
+Progress = Callable[[int, Mapping[str, Any]], None]
+
+_logger = logging.getLogger("reverie")
+
+
+class Run:
+    """A run folder that exists. Reading needs no more; to write, enter it.
+
+    Args:
+        directory: of the run.
+        description: its manifest.
+    """
+
+    def __init__(self, directory: Path, description: dict[str, Any]) -> None:
+        self.directory = directory
+        self.manifest = description
+        self.step = 0
+        """Simulator steps, as `finished` or `restore` was last told."""
+        self.progress: Progress | None = None
+        """Called with the step and what was logged; with nothing logged, a few times per second."""
+        self._every = EVERY | description.get("every", {})
+        self._due: dict[str, int] = {}  # what -> the step at which it was last due
+        self._log = log.Log(directory / log.FILE)
+        self._signals = Signals()
+        self._lock: Lock | None = None
+        self._before = 0.0  # seconds spent before this process entered
+        self._entered = self._saved = self._shown = time.monotonic()
+        self._last: tuple[Any, ...] = ()  # what was saved last
+
+    @classmethod
+    def create(cls, directory: str | Path, description: Mapping[str, Any], *, new: bool = False) -> "Run":
+        """Make a run, or go on with the one that is there if it has the same settings (its end may move out).
+
+        Args:
+            directory: of the run.
+            description: method, environment, seed, size, config, and `steps` or `budget` (seconds).
+            new: set a run that is there aside (renamed to `*-old`) and start afresh.
+        """
+        directory = Path(directory)
+        if new and (directory / manifest.FILE).exists():
+            _set_aside(directory)
+        asked = manifest.completed(description)
+        if (directory / manifest.FILE).exists():
+            old = manifest.read(directory)
+            merged = manifest.continued(old, asked, directory)
+            if merged != old:
+                with contextlib.closing(Lock(directory)):
+                    manifest.write(directory, merged)
+            return cls(directory, merged)
+        Budget(asked["steps"], asked["budget"])
+        manifest.write(directory, asked)
+        return cls(directory, asked)
+
+    @classmethod
+    def open(cls, directory: str | Path) -> "Run":
+        """A run that is there."""
+        return cls(Path(directory), manifest.read(Path(directory)))
+
+    @property
+    def seed(self) -> int:
+        return self.manifest["seed"]
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.manifest["steps"], self.manifest["budget"])
+
+    @property
+    def media(self) -> Path:
+        """Where pictures and videos go."""
+        return self.directory / "media"
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on this run, over all restarts."""
+        return self._before + (time.monotonic() - self._entered if self._lock else 0.0)
+
+    @property
+    def stop(self) -> int:
+        """The number of the signal that asked to stop, or 0."""
+        return self._signals.received
+
+    def __enter__(self) -> "Run":
+        self._lock = Lock(self.directory)
+        for folder in (self.directory, self._checkpoints, self.media):
+            durable.sweep(folder)
+        self._log = log.Log(self.directory / log.FILE)
+        self._entered = self._saved = time.monotonic()
+        self._signals.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._before = self.seconds
+        self._signals.close()
+        if self._lock:
+            self._lock.close()
+        self._lock = None
+
+    def finished(self, step: int) -> bool:
+        """Whether the budget is used up. The end of a budget of time is noted in steps, so that it stays the end."""
+        self.step = step
+        self._show(step)
+        if self.budget.fraction(step, self.seconds) < 1:
+            return False
+        if self.manifest["steps"] is None and self._lock:
+            self.manifest["steps"] = step
+            manifest.write(self.directory, self.manifest)
+        return True
+
+    def due(self, what: str, step: int | None = None) -> bool:
+        """Whether it is time to `checkpoint` (by the clock, or to stop), to `log`, to `evaluate`, ... (by steps)."""
+        if what not in self._every:
+            raise ValueError(f"Run.due: {what!r} is not one of {sorted(self._every)}")
+        every = self._every[what]
+        if what == "checkpoint":
+            return bool(self.stop) or time.monotonic() - self._saved >= every
+        now = self.step if step is None else step
+        if not every or now // every <= self._due.get(what, 0) // every:
+            return False
+        self._due[what] = now
+        return True
+
+    def log(self, step: int, **scalars: Any) -> None:
+        """Add a line to `metrics.jsonl`. `score` is what `reverie runs` shows of a run."""
+        self._log.append({"step": int(step), "seconds": round(self.seconds, 3), **scalars})
+        self._show(step, scalars)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines of `metrics.jsonl`."""
+        return log.read(self.directory / log.FILE)
+
+    def note(self, message: str) -> None:
+        """Tell the user something that is no measurement."""
+        _logger.warning("%s: %s", self.directory.name, message)
+
+    def save(
+        self,
+        step: int,
+        state: PyTree,
+        counters: Mapping[str, Any],
+        replay: Replay | None = None,
+        collector: Collector | None = None,
+    ) -> Path:
+        """Write a checkpoint from which `restore` goes on exactly; returns its folder. The newest two are kept.
+
+        Refuses numbers that are not finite: the last good checkpoint stays.
+        """
+        counters = {name: value.item() if isinstance(value, np.generic) else value for name, value in counters.items()}
+        if self._last[1:] == (step, counters, self._log.offset):
+            return self._last[0]  # nothing has happened since
+        parts = {"state": tree.to_arrays(state)}
+        self._refuse_non_finite(step, parts["state"])
+        about: dict[str, Any] = {"counters": counters, "seconds": self.seconds, "due": dict(self._due)}
+        if replay is not None:
+            replay.seal(self._replay)
+            parts["replay"] = replay.state()
+            about["inserted"] = replay.inserted
+        if collector is not None:
+            parts["collector"] = collector.state()
+        self._log.sync()
+        about["log"] = self._log.offset
+        folder = checkpoints.save(self._checkpoints, step, parts, about)
+        checkpoints.prune(self._checkpoints)
+        if replay is not None:
+            oldest = checkpoints.read_manifest(checkpoints.listed(self._checkpoints)[-1])
+            replay.discard(self._replay, oldest["inserted"])
+        self._saved = time.monotonic()
+        self._last = (folder, step, counters, self._log.offset)
+        return folder
+
+    def restore(
+        self, like: PyTree, replay: Replay | None = None, collector: Collector | None = None
+    ) -> tuple[PyTree, dict[str, Any], Path] | None:
+        """Go back to the newest valid checkpoint: the state, the counters and the folder; None before the first one.
+
+        Fills the replay and the collector, cuts the log back to where it was, and notes the restart.
+        """
+        checkpoint = self._newest()
+        if checkpoint is None:
+            durable.remove(self._replay)
+            self._log.cut(0)
+            return None
+        about, messages = checkpoint.about, []
+        state = tree.from_arrays(like, checkpoint.parts["state"], source=str(checkpoint.folder))
+        if replay is not None:
+            messages += replay.restore(self._replay, checkpoint.parts["replay"])
+        if collector is not None:
+            messages += collector.restore(checkpoint.parts["collector"])
+        self._log.cut(about["log"])
+        self._before, self._entered, self._due = about["seconds"], time.monotonic(), dict(about["due"])
+        self.step = about["step"]
+        for message in messages:
+            self.note(message)
+        self._note_restart(checkpoint.folder, messages)
+        return state, about["counters"], checkpoint.folder
+
+    def weights(self, like: PyTree, under: str = "parameters") -> PyTree:
+        """What lies under one name of the saved state (`state.parameters`, `state["parameters"]`), and nothing else."""
+        checkpoint = self._newest(only=checkpoints.STATE)
+        if checkpoint is None:
+            raise UserError(f"{self.directory} has no checkpoint yet. Train it: `reverie resume {self.directory}`.")
+        arrays = checkpoint.parts[checkpoints.STATE]
+        chosen = {name.removeprefix(f"{under}."): it for name, it in arrays.items() if name.startswith(f"{under}.")}
+        return tree.from_arrays(like, chosen, source=str(checkpoint.folder))
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    @property
+    def _replay(self) -> Path:
+        return self.directory / "replay"
+
+    def _newest(self, only: str | None = None) -> checkpoints.Checkpoint | None:
+        """The newest checkpoint that verifies; those that do not are set aside by whoever holds the lock."""
+        bad: list[Path] = []
+        found = None
+        for folder in checkpoints.listed(self._checkpoints):
+            try:
+                found = checkpoints.load(folder, only)
+                break
+            except (OSError, ValueError) as error:
+                self.note(f"checkpoint {folder.name} cannot be used: {error}")
+                bad.append(folder)
+        if found is None and bad:
+            raise UserError(
+                f"None of the {len(bad)} checkpoints in {self._checkpoints} can be read (see above). "
+                "Restore one from a copy, or start again with --new.",
+                code=64,
+            )
+        for folder in bad if self._lock else ():
+            checkpoints.set_aside(folder)
+        return found
+
+    def _refuse_non_finite(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+        name = tree.first_non_finite(arrays)
+        if name is not None:
+            raise UserError(
+                f"At step {step} {name!r} is no longer finite, so nothing was saved; the last good checkpoint in "
+                f"{self._checkpoints} stays. Train again with a smaller learning rate, or report this.",
+                code=70,
+            )
+
+    def _note_restart(self, folder: Path, messages: list[str]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry = {"time": now, "checkpoint": folder.name, "step": self.step, "messages": "; ".join(messages)}
+        log.Log(self.directory / "restarts.jsonl").append(entry)
+
+    def _show(self, step: int, scalars: Mapping[str, Any] | None = None) -> None:
+        """Tell the progress display, of nothing new at most five times per second."""
+        if self.progress and (scalars or time.monotonic() - self._shown > 0.2):
+            self._shown = time.monotonic()
+            self.progress(step, scalars or {})
+
+
+def _set_aside(directory: Path) -> None:
+    """Rename a run that nobody is writing to."""
+    with contextlib.closing(Lock(directory)):
+        number, target = 1, directory.with_name(f"{directory.name}-old")
+        while target.exists():
+            number += 1
+            target = directory.with_name(f"{directory.name}-old-{number}")
+        durable.replace(directory, target)
