@@ -5,6 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import gymnasium
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 
@@ -12,8 +13,10 @@ from reverie.protocol import AbstractPolicy, AbstractWorldModel, Trained
 from reverie.types import ArraySpec, Sequence, Spaces
 
 CARTPOLE = Spaces(
-    observation={"observation": ArraySpec("vector", (4,), labels=("position", "velocity", "angle", "spin"))},
-    action=ArraySpec("discrete", (1,), classes=(2,)),
+    observation={
+        "observation": ArraySpec("vector", (4,), labels=("position", "velocity", "angle", "angular velocity"))
+    },
+    action=ArraySpec("discrete", (1,), classes=(2,), labels=("left", "right")),
 )
 
 
@@ -55,6 +58,32 @@ class Balance(AbstractPolicy):
         return right.astype(jnp.int32)[None], jnp.where(is_first, 0, carry) + 1
 
 
+class Still(AbstractWorldModel):
+    """Believes what it saw last."""
+
+    def initial(self):
+        return jnp.zeros(2)
+
+    def encode(self, observation):
+        return observation["observation"]
+
+    def observe(self, state, action, encoded, *, key):
+        return encoded
+
+    def imagine(self, state, action, *, key):
+        return state
+
+
+class Never(AbstractPolicy):
+    """Always takes the first choice; remembers nothing."""
+
+    def initial(self):
+        return ()
+
+    def act(self, carry, observation, is_first, *, key):
+        return jnp.zeros((1,), jnp.int32), carry
+
+
 class Lasting(gymnasium.Env):
     """Lasts as many steps as its seed says, 1 to 30; an action's number is its reward, plus 1."""
 
@@ -88,8 +117,6 @@ class Dice(AbstractPolicy):
         return jnp.zeros((), jnp.int32)
 
     def act(self, carry, observation, is_first, *, key):
-        import jax.random as jr
-
         return jr.randint(key, (1,), 0, 3), jnp.where(is_first, 0, carry) + 1
 
 
@@ -103,6 +130,28 @@ def balancer():
 def sceptic(balancer):
     """The same agent, whose dream stands still."""
     return eqx.tree_at(lambda trained: trained.model, balancer, Physics(frozen=True))
+
+
+@pytest.fixture
+def lasting():
+    """The class of the world that lasts as long as its seed says."""
+    return Lasting
+
+
+@pytest.fixture
+def gambler():
+    """An agent without a model for `lasting`."""
+    spaces = Spaces({"observation": ArraySpec("vector", (2,))}, ArraySpec("discrete", (1,), classes=(3,)))
+    return Trained(spaces, Physics(), Dice(), {})
+
+
+@pytest.fixture
+def idler():
+    """Waits in `reverie/Delay-v0`; its dream stands still."""
+    vector = ArraySpec("vector", (2,), labels=("time", "choice"))
+    action = ArraySpec("discrete", (1,), classes=(2,), labels=("now", "later"))
+    decode = {"decode": lambda state: {"observation": state[:2]}}
+    return Trained(Spaces({"observation": vector}, action), Still(), Never(), decode)
 
 
 @pytest.fixture

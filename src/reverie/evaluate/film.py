@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-Frames = UInt8[np.ndarray, "time height width 3"]
+from reverie.evaluate.video import Frames
 
 INK = "#1e293b"
 FAINT = "#94a3b8"
@@ -40,7 +40,7 @@ class Panel:
         return [(text, colour) for first, text, colour in self.titles if first <= time][-1]
 
 
-def as_rgb(images: UInt8[np.ndarray, "time height width channel"]) -> Frames:
+def as_rgb(images: UInt8[np.ndarray, "_time _height _width _channel"]) -> Frames:
     """Grey becomes RGB; of stacked frames the newest (last) is shown; other channel counts show their mean."""
     channels = images.shape[-1]
     if channels % 3 == 0:

@@ -20,15 +20,16 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
 from reverie.errors import UserError
 from reverie.evaluate import plots, video
-from reverie.evaluate.film import REALITY, Frames, Panel, compose, fit
+from reverie.evaluate.film import REALITY, Panel, compose, fit
 from reverie.evaluate.open_loop import OpenLoop, open_loop
 from reverie.evaluate.open_loop_film import film
 from reverie.evaluate.returns import Recording, record
+from reverie.evaluate.video import Frames
 from reverie.protocol import Trained
 
 WINDOW = 128
 """Rows of an episode that the dream's film shows at most; a quarter of them is watched."""
-DREAM_FPS = 15
+DREAM_FPS = 15.0
 """Slower than most worlds, so that an eye can compare."""
 _AGENT_WIDTH = 480
 

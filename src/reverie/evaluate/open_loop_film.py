@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reverie.evaluate.film import DIFFERENCE, DREAM, FAINT, REALITY, Frames, Panel, as_rgb, compose, fit
+from reverie.evaluate.film import DIFFERENCE, DREAM, FAINT, REALITY, Panel, as_rgb, compose, fit
 from reverie.evaluate.open_loop import OpenLoop
 from reverie.evaluate.plots import numbers_over_time
+from reverie.evaluate.video import Frames
 from reverie.types import Spaces
 
 Draw = Callable[[dict[str, np.ndarray]], np.ndarray | None]

@@ -20,6 +20,7 @@ from reverie.evaluate.open_loop import OpenLoop
 Curve = tuple[np.ndarray, np.ndarray]
 """Steps and values, equally long."""
 
+_ERROR_UNITS = {"f": "mean squared error", "u": "squared error, pixels 0 to 1", "i": "share wrong"}
 _PALETTE = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d", "#dc2626")
 
 
@@ -83,11 +84,11 @@ def open_loop_error(result: OpenLoop, *, title: str, kind: str = "png") -> bytes
     for axis, name in zip(axes, names, strict=True):
         axis.plot(steps, result.baseline[name][result.context :], color=FAINT, label="repeat the last observation")
         axis.plot(steps, result.error[name][result.context :], color=DREAM, linewidth=2, label="dream")
-        axis.set_ylabel(f"error of {name}")
+        axis.set_ylabel(f"{name}: {_ERROR_UNITS[result.reality[name].dtype.kind]}")
         axis.set_ylim(bottom=0)
         axis.margins(x=0.01)
-    axes[0].legend(frameon=False, labelcolor=INK, loc="upper left")
-    axes[0].set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=12)
+    axes[0].legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=2)
+    axes[0].set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=30)
     axes[-1].set_xlabel("steps dreamt, with the episode's own actions")
     return _bytes(figure, kind)
 
@@ -108,9 +109,9 @@ def numbers_over_time(
     figure, axes = _figure([1] * len(names), width=width / 100, height=0.9 + 1.1 * len(names), dpi=100)
     times, lines = np.arange(len(reality)), []
     for number, (axis, name) in enumerate(zip(axes, names, strict=True)):
-        lines += axis.plot(times, reality[:, number], color=REALITY, linewidth=2)
-        lines += axis.plot(times[:context], dream[:context, number], color=FAINT, linewidth=1.6)
-        lines += axis.plot(times[context - 1 :], dream[context - 1 :, number], color=DREAM, linewidth=2)
+        lines += axis.plot(times, reality[:, number], color=REALITY, linewidth=4, alpha=0.4)  # seen under the dream
+        lines += axis.plot(times[:context], dream[:context, number], color="#475569", linewidth=1.2)
+        lines += axis.plot(times[context - 1 :], dream[context - 1 :, number], color=DREAM, linewidth=1.6)
         axis.axvline(context - 0.5, color=DREAM, linewidth=1, linestyle=(0, (3, 3)))
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
         axis.margins(x=0.01)
@@ -133,7 +134,8 @@ def numbers_over_time(
 
 
 def _curve(rows: list[dict[str, Any]], name: str) -> Curve:
-    points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+    """Finite values only: one NaN would hide all that came after it in a running mean."""
+    points = [(row["step"], row[name]) for row in rows if row.get(name) is not None and np.isfinite(row[name])]
     return np.array([step for step, _ in points], float), np.array([value for _, value in points], float)
 
 
@@ -216,9 +218,11 @@ def _figure(ratios: list[int], *, width: float, height: float, dpi: int = 150) -
 def _bytes(figure: Any, kind: str) -> bytes:
     if kind not in ("png", "svg"):
         raise ValueError(f"A plot can be 'png' or 'svg', got {kind!r}")
+    from matplotlib import rc_context
+
     buffer = io.BytesIO()
-    # No creation date, so that the same numbers give the same file.
-    figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    with rc_context({"svg.hashsalt": "reverie"}):  # this and no date: the same numbers give the same file
+        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
 
 

@@ -218,6 +218,8 @@ def _open(
 ) -> list[Environment]:
     worlds = [make(environment, config, render=render) for _ in range(count)]
     if worlds[0].spaces != spaces:
+        for world in worlds:
+            world.close()
         raise UserError(
             f"This agent cannot act in {worlds[0].id}: it was trained on {spaces}, but the environment shows "
             f"{worlds[0].spaces}. Evaluate it in the environment and with the settings it was trained with."

@@ -19,7 +19,7 @@ from PIL import Image
 
 from reverie.errors import UserError
 
-Frames = UInt8[np.ndarray, "time height width 3"]
+Frames = UInt8[np.ndarray, "_time _height _width 3"]
 
 
 def webp(frames: Frames, fps: float, *, quality: int = 85) -> bytes:

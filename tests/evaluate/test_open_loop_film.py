@@ -1,0 +1,67 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from reverie.evaluate.open_loop import OpenLoop, open_loop
+from reverie.evaluate.open_loop_film import _number_names, film
+from reverie.types import ArraySpec, Spaces
+
+ACTION = ArraySpec("discrete", (1,), classes=(2,))
+
+
+def holds(frame, colour):
+    return int((frame == np.array(colour)).all(axis=-1).sum())
+
+
+def cannot_draw(observation):
+    return None
+
+
+def test_pixels_are_shown_with_their_difference():
+    reality, dream = np.full((4, 2, 2, 3), 40, np.uint8), np.full((4, 2, 2, 3), 60, np.uint8)
+    nothing = {"image": np.zeros(4)}
+    result = OpenLoop(2, {"image": reality}, {"image": dream}, nothing, nothing)
+    frames = film(result, Spaces({"image": ArraySpec("image", (2, 2, 3))}, ACTION), cannot_draw, caption="toy")
+    assert len(frames) == 4
+    side = holds(frames[0], (40, 40, 40))
+    assert side > 40_000
+    assert holds(frames[0], (60, 60, 60)) == side
+    assert holds(frames[0], (137, 137, 137)) == side  # (60 - 40 + 255) // 2
+    assert (frames[1] != frames[2]).any()
+
+
+def test_a_world_without_pixels_is_drawn_by_its_environment(balancer, swinging):
+    def draw(observation):
+        grey = np.uint8(100 + 100 * observation["observation"][0])
+        return np.full((30, 40, 3), grey)
+
+    result = open_loop(balancer, swinging)
+    result = dataclasses.replace(result, dream={"observation": np.full((40, 4), 1.5, np.float32)})
+    frames = film(result, balancer.spaces, draw, caption="drawn")
+    position = swinging.observation["observation"][39, 0]
+    assert holds(frames[39], [int(100 + 100 * position)] * 3) > 50_000
+    assert holds(frames[39], [250] * 3) > 50_000
+
+
+def test_what_cannot_be_drawn_is_plotted_and_uncovered_in_time(balancer, swinging):
+    pytest.importorskip("matplotlib")
+    frames = film(open_loop(balancer, swinging), balancer.spaces, cannot_draw, caption="plotted")
+    plots = frames[:, 70:-60, 20:-20]  # not the titles, the frame or the time line
+    covered = [int((plot != plots[39]).sum()) for plot in plots]
+    assert covered[0] > 1000
+    assert (np.diff(covered) < 0).all()
+    purple = [holds(plot, (0x7C, 0x3A, 0xED)) for plot in plots]
+    assert purple[39] > purple[25] > purple[19]
+
+
+def test_numbers_are_named_as_the_environment_does():
+    spaces = Spaces(
+        {
+            "arm": ArraySpec("vector", (2,), labels=("left", "right")),
+            "door": ArraySpec("discrete", (1,), classes=(2,)),
+            "sensor": ArraySpec("vector", (9,)),
+        },
+        ACTION,
+    )
+    assert _number_names(spaces) == ["left", "right", "door", "sensor 0", "sensor 1", "sensor 2"]
