@@ -1,0 +1,80 @@
+"""Every line of the README runs, and every number in it is a row of the ledger.
+
+The lines run in order in one empty folder, as a reader would type them. What would take minutes is shortened, and only
+so: see `SHORTER`. `make demo` and `make test` are not run inside the tests; that they exist, and what they call, is.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SHORTER = {"--budget 5m": "--steps 1000", "--episodes 100": "--episodes 2"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def shell_lines() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if not line.startswith("make ")]
+
+
+def make_targets() -> list[str]:
+    return [line.split()[1] for block in blocks("sh") for line in block.splitlines() if line.startswith("make ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder with the environment where a clone has it."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_lines_run_as_they_stand(folder: Path) -> None:
+    for line in shell_lines():
+        short = line
+        for long, shorter in SHORTER.items():
+            short = short.replace(long, shorter)
+        done = run(folder, "bash", "-euc", short)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    for block in blocks("python"):
+        done = run(folder, sys.executable, "-c", block)
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+
+
+def test_what_is_shortened_is_there() -> None:
+    text = "\n".join(shell_lines())
+    assert all(long in text for long in SHORTER)
+    assert len(shell_lines()) == 5
+
+
+def test_the_two_commands_exist() -> None:
+    assert make_targets() == ["demo", "test"]
+    calls = {"demo": "bin/reverie demo", "test": "-m pytest"}
+    for target, call in calls.items():
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert call in done.stdout
+
+
+def test_the_numbers_are_rows_of_the_ledger() -> None:
+    spec = importlib.util.spec_from_file_location("conf", ROOT / "docs" / "conf.py")
+    assert spec is not None
+    assert spec.loader is not None
+    conf = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conf)
+    stated = README.split("<!-- results -->\n", 1)[1].split("\n<!-- /results -->", 1)[0]
+    assert stated == conf.ledger(ROOT / "results")
