@@ -119,8 +119,8 @@ def _recorded(
     """With pictures where the world renders any, else without."""
     try:
         return record(trained, environment, config, seed=seed)
-    except UserError as error:
-        result.missing.append(f"agent film: {error}")
+    except (UserError, NotImplementedError) as error:  # the latter is how Gymnasium says that a world has no pictures
+        result.missing.append(f"agent film: {str(error) or 'this environment renders no pictures'}")
         return record(trained, environment, config, seed=seed, render=False)
 
 
