@@ -103,7 +103,7 @@ def _read_manifest(path: Path) -> list[Chunk]:
     return [chunks[first] for first in sorted(chunks)]
 
 
-def _parse(line: str) -> Chunk | None:
+def _parse(line: bytes) -> Chunk | None:
     try:
         entry = json.loads(line)
         chunk = Chunk(**entry)

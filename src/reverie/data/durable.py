@@ -179,12 +179,12 @@ def sweep(folder: Path) -> list[Path]:
     return strays
 
 
-def whole_lines(path: Path) -> Iterator[str]:
+def whole_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file that end in a line break: a torn last one is not there."""
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield line[:-1].decode(errors="replace")
+                yield line[:-1]
 
 
 def lock(path: Path, holder: str) -> int | None:

@@ -171,6 +171,10 @@ class Replay:
         inserted, following, taken, size, streams = state["counters"].tolist()
         if (size, streams) != (self._rows.size, self.streams):
             raise ValueError(f"Replay.restore: saved with {streams} streams and {size} rows, this one has other sizes")
+        saved = {name: (values.shape[1:], values.dtype) for name, values in state.items() if name != "counters"}
+        here = {f"latents.{name}": (values.shape[1:], values.dtype) for name, values in self._latents.arrays.items()}
+        if saved != here:
+            raise ValueError(f"Replay.restore: saved with latents {saved}, this one has {here}")
         self.inserted = self._sealed = inserted
         self._next, self._taken = following, {following: taken}
         self._windows = Windows(self.streams, self.length)

@@ -37,15 +37,9 @@ class Ring:
 
     def put(self, first: int, rows: Mapping[str, np.ndarray]) -> None:
         """Store rows `first`, `first + 1`, ...; checks names, shapes and dtypes, since a silent cast would be kept."""
-        if rows.keys() != self.arrays.keys():
-            raise ValueError(f"rows have the arrays {sorted(rows)}; needed are {sorted(self.arrays)}")
+        self._check(rows)
         for name, values in rows.items():
             array = self.arrays[name]
-            if values.shape[1:] != array.shape[1:] or values.dtype != array.dtype:
-                raise ValueError(
-                    f"{name!r}: rows are {values.dtype}{list(values.shape[1:])}, "
-                    f"declared is {array.dtype}{list(array.shape[1:])}"
-                )
             for begin, end, slot in self._spans(first, first + len(values)):
                 array[slot : slot + end - begin] = values[begin - first : end - first]
 
@@ -56,6 +50,7 @@ class Ring:
 
     def overwrite(self, ids: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
         """New values for rows that are there; `ids` without repetition."""
+        self._check(rows)
         slots = ids % self.size
         for name, array in self.arrays.items():
             array[slots] = rows[name]
@@ -63,6 +58,17 @@ class Ring:
     def used(self, end: int) -> dict[str, np.ndarray]:
         """Views of the memory that holds rows, when rows 0 ... end - 1 have been stored: in slot order."""
         return {name: array[: min(end, self.size)] for name, array in self.arrays.items()}
+
+    def _check(self, rows: Mapping[str, np.ndarray]) -> None:
+        if rows.keys() != self.arrays.keys():
+            raise ValueError(f"rows have the arrays {sorted(rows)}; declared are {sorted(self.arrays)}")
+        for name, values in rows.items():
+            array = self.arrays[name]
+            if values.shape[1:] != array.shape[1:] or values.dtype != array.dtype:
+                raise ValueError(
+                    f"{name!r}: rows are {values.dtype}{list(values.shape[1:])}, "
+                    f"declared is {array.dtype}{list(array.shape[1:])}"
+                )
 
     def _spans(self, first: int, end: int) -> list[tuple[int, int, int]]:
         """Consecutive rows cut where the ring wraps: (begin, end, slot of begin)."""

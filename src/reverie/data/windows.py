@@ -39,10 +39,6 @@ class Windows:
             ]
         self._segments = np.array(pieces, np.int64).reshape(-1, 3)
 
-    def forget(self, oldest: int) -> None:
-        """Drop the segments that end before `oldest`; changes nothing but memory."""
-        self._segments = self._segments[self._segments[:, 2] > oldest]
-
     def count(self, oldest: int, end: int) -> int:
         """Windows within the times oldest ... end - 1."""
         return int(self._starts(oldest, end)[1].sum())

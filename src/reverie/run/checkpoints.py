@@ -1,8 +1,8 @@
 """Checkpoints: folders that appear whole, carry checksums, and are kept in pairs.
 
-    checkpoints/000000012000/state.safetensors   parameters, optimiser, keys, ...: the trainer's pytree (`run.tree`)
+    checkpoints/000000012000/state.safetensors   the trainer's pytree: parameters, optimiser, keys (`run.tree`)
                              *.safetensors       arrays of the other parts (replay, collector)
-                             manifest.json       counters, and size and BLAKE2b of every file and of itself
+                             manifest.json       counters; size and BLAKE2b of every file, and its own
 
 The newest that verifies is loaded; one that does not is set aside as `*.bad`, with a message. A second checkpoint of the
 same step gets `-1` behind its name, for a committed folder is never touched again.

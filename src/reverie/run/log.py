@@ -17,12 +17,13 @@ import numpy as np
 from reverie.data import durable
 
 FILE = "metrics.jsonl"
+EVALUATIONS = "evaluations.jsonl"
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Log:
-    """A metrics file that is written; a torn tail is removed at once.
+    """A metrics file that is written; one writer.
 
     Args:
         path: of the file; made with the first line.
@@ -30,8 +31,11 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.exists():
-            self.cut(sum(len(line.encode()) + 1 for line in durable.whole_lines(path)))
+
+    def repair(self) -> None:
+        """Remove a torn last line, before anything is appended to it."""
+        if self.path.exists():
+            self.cut(sum(len(line) + 1 for line in durable.whole_lines(self.path)))
 
     @property
     def offset(self) -> int:

@@ -1,6 +1,6 @@
 """A run is a folder: what it is, what it measured, and where to go on from.
 
-    manifest.json   metrics.jsonl   restarts.jsonl   checkpoints/<step>/   replay/   media/   lock
+    manifest.json   metrics.jsonl   evaluations.jsonl   restarts.jsonl   checkpoints/   replay/   media/   lock
 
 A trainer enters it (`with run:`), restores, asks `finished`, `due` and `stop` in its loop, and calls `log` and `save`:
 
@@ -15,6 +15,7 @@ Logging and evaluation are due by steps, never by the clock, so that a resumed r
 """
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -58,6 +59,8 @@ class Run:
         """Simulator steps, as `finished` or `restore` was last told."""
         self.progress: Progress | None = None
         """Called with the step and what was logged; with nothing logged, a few times per second."""
+        self.stop = 0
+        """The number of the signal that asked to stop, or 0; looked at by `finished` and `due("checkpoint")`."""
         self._every = EVERY | description.get("every", {})
         self._due: dict[str, int] = {}  # what -> the step at which it was last due
         self._log = log.Log(directory / log.FILE)
@@ -114,16 +117,12 @@ class Run:
         """Time spent on this run, over all restarts."""
         return self._before + (time.monotonic() - self._entered if self._lock else 0.0)
 
-    @property
-    def stop(self) -> int:
-        """The number of the signal that asked to stop, or 0."""
-        return self._signals.received
-
     def __enter__(self) -> "Run":
         self._lock = Lock(self.directory)
         for folder in (self.directory, self._checkpoints, self.media):
             durable.sweep(folder)
-        self._log = log.Log(self.directory / log.FILE)
+        self._log.repair()
+        self._signals, self.stop = Signals(), 0
         self._entered = self._saved = time.monotonic()
         self._signals.install()
         return self
@@ -139,7 +138,7 @@ class Run:
 
     def finished(self, step: int) -> bool:
         """Whether the budget is used up. The end of a budget of time is noted in steps, so that it stays the end."""
-        self.step = step
+        self.step, self.stop = step, self._signals.received
         self._show(step)
         if self.budget.fraction(step, self.seconds) < 1:
             return False
@@ -154,6 +153,7 @@ class Run:
             raise ValueError(f"Run.due: {what!r} is not one of {sorted(self._every)}")
         every = self._every[what]
         if what == "checkpoint":
+            self.stop = self._signals.received
             return bool(self.stop) or time.monotonic() - self._saved >= every
         now = self.step if step is None else step
         if not every or now // every <= self._due.get(what, 0) // every:
@@ -162,13 +162,18 @@ class Run:
         return True
 
     def log(self, step: int, **scalars: Any) -> None:
-        """Add a line to `metrics.jsonl`. `score` is what `reverie runs` shows of a run."""
+        """Add a line to `metrics.jsonl`."""
+        self._must_be_entered("log")
         self._log.append({"step": int(step), "seconds": round(self.seconds, 3), **scalars})
         self._show(step, scalars)
 
+    def evaluated(self, step: int, **scalars: Any) -> None:
+        """Note what was measured of a trained agent. Anybody may, and a run that goes back does not forget it."""
+        log.Log(self.directory / log.EVALUATIONS).append({"step": int(step), **scalars})
+
     def metrics(self) -> list[dict[str, Any]]:
-        """All lines of `metrics.jsonl`."""
-        return log.read(self.directory / log.FILE)
+        """All that was logged, then all evaluations that were noted."""
+        return log.read(self.directory / log.FILE) + log.read(self.directory / log.EVALUATIONS)
 
     def note(self, message: str) -> None:
         """Tell the user something that is no measurement."""
@@ -186,6 +191,7 @@ class Run:
 
         Refuses numbers that are not finite: the last good checkpoint stays.
         """
+        self._must_be_entered("save")
         counters = {name: value.item() if isinstance(value, np.generic) else value for name, value in counters.items()}
         if self._last[1:] == (step, counters, self._log.offset):
             return self._last[0]  # nothing has happened since
@@ -203,8 +209,7 @@ class Run:
         folder = checkpoints.save(self._checkpoints, step, parts, about)
         checkpoints.prune(self._checkpoints)
         if replay is not None:
-            oldest = checkpoints.read_manifest(checkpoints.listed(self._checkpoints)[-1])
-            replay.discard(self._replay, oldest["inserted"])
+            self._discard(replay)
         self._saved = time.monotonic()
         self._last = (folder, step, counters, self._log.offset)
         return folder
@@ -216,6 +221,7 @@ class Run:
 
         Fills the replay and the collector, cuts the log back to where it was, and notes the restart.
         """
+        self._must_be_entered("restore")
         checkpoint = self._newest()
         if checkpoint is None:
             durable.remove(self._replay)
@@ -252,6 +258,10 @@ class Run:
     def _replay(self) -> Path:
         return self.directory / "replay"
 
+    def _must_be_entered(self, what: str) -> None:
+        if self._lock is None:
+            raise ValueError(f"Run.{what}: only the one who holds the run may; write `with run:` around it")
+
     def _newest(self, only: str | None = None) -> checkpoints.Checkpoint | None:
         """The newest checkpoint that verifies; those that do not are set aside by whoever holds the lock."""
         bad: list[Path] = []
@@ -273,6 +283,14 @@ class Run:
             checkpoints.set_aside(folder)
         return found
 
+    def _discard(self, replay: Replay) -> None:
+        """Delete the chunks that no checkpoint needs; if the older one cannot tell what it needs, nothing."""
+        try:
+            oldest = checkpoints.read_manifest(checkpoints.listed(self._checkpoints)[-1])
+        except (OSError, ValueError):
+            return
+        replay.discard(self._replay, oldest.get("inserted", 0))
+
     def _refuse_non_finite(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
         name = tree.first_non_finite(arrays)
         if name is not None:
@@ -285,7 +303,7 @@ class Run:
     def _note_restart(self, folder: Path, messages: list[str]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"time": now, "checkpoint": folder.name, "step": self.step, "messages": "; ".join(messages)}
-        log.Log(self.directory / "restarts.jsonl").append(entry)
+        durable.append_line(self.directory / "restarts.jsonl", json.dumps(entry), sync=True)
 
     def _show(self, step: int, scalars: Mapping[str, Any] | None = None) -> None:
         """Tell the progress display, of nothing new at most five times per second."""

@@ -11,13 +11,11 @@ FOLDER = Path("runs")
 
 
 def list_runs(folder: str | Path = FOLDER) -> list[dict[str, Any]]:
-    """One entry per run, oldest first: run, method, environment, size, seed, steps, score, state.
+    """One entry per run in a folder and below it, oldest first: run, method, environment, size, seed, steps, score, state.
 
     `state` is `running`, `finished`, `stopped`, `new`, or `broken: why`.
     """
-    folder = Path(folder)
-    found = [path.parent for path in folder.glob(f"*/{manifest.FILE}")] if folder.is_dir() else []
-    entries = [describe(directory) for directory in found]
+    entries = [describe(directory) for directory in _directories(Path(folder))]
     return sorted(entries, key=lambda entry: (entry["created"] or "", entry["run"]))
 
 
@@ -28,21 +26,29 @@ def describe(directory: str | Path) -> dict[str, Any]:
     try:
         about = manifest.read(directory)
         entries = log.read(directory / log.FILE)
+        evaluations = log.read(directory / log.EVALUATIONS)
     except (UserError, OSError) as error:
         return {"run": str(directory), **empty, "state": f"broken: {error}"}
     steps = entries[-1].get("step", 0) if entries else 0
     known = {name: about.get(name) for name in ("method", "environment", "size", "seed", "created")}
     state = _state(directory, about, steps)
-    return {"run": str(directory), **empty, **known, "steps": steps, "score": score(entries), "state": state}
+    return {
+        "run": str(directory),
+        **empty,
+        **known,
+        "steps": steps,
+        "score": score(entries + evaluations),
+        "state": state,
+    }
 
 
 def score(entries: list[dict[str, Any]]) -> float | None:
-    """The last `score` logged (an evaluation's mean); before one, the mean of the last ten `return`s of training."""
-    for entry in reversed(entries):
-        if isinstance(entry.get("score"), int | float):
-            return float(entry["score"])
-    returns = [entry["return"] for entry in entries if isinstance(entry.get("return"), int | float)][-10:]
-    return sum(returns) / len(returns) if returns else None
+    """The mean of the last evaluation; before there is one, of the last ten episodes of training."""
+    for name, count in (("evaluation/mean", 1), ("episode/return", 10)):
+        values = [entry[name] for entry in entries if isinstance(entry.get(name), int | float)][-count:]
+        if values:
+            return sum(values) / len(values)
+    return None
 
 
 def find(name: str | Path, folder: str | Path = FOLDER) -> Path:
@@ -50,7 +56,7 @@ def find(name: str | Path, folder: str | Path = FOLDER) -> Path:
     for path in (Path(name), Path(folder) / name):
         if (path / manifest.FILE).exists():
             return path
-    names = sorted(path.parent.name for path in Path(folder).glob(f"*/{manifest.FILE}"))
+    names = sorted(path.name for path in _directories(Path(folder)) if path.parent == Path(folder))
     matching = [known for known in names if known.startswith(str(name))]
     if len(matching) == 1:
         return Path(folder) / matching[0]
@@ -66,3 +72,14 @@ def _state(directory: Path, about: dict[str, Any], steps: int) -> str:
     if not steps:
         return "new"
     return "finished" if about.get("steps") is not None and steps >= about["steps"] else "stopped"
+
+
+def _directories(folder: Path) -> list[Path]:
+    """The run folders in a folder, and below those that are none."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (path / manifest.FILE).exists():
+            found.append(path)
+        elif path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+            found += _directories(path)
+    return found
