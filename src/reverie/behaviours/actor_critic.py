@@ -1,0 +1,58 @@
+"""Actor and critic: two heads on a state's features, and nothing of how they learn.
+
+DreamerV3 (2025; doi 10.1038/s41586-025-08744-2): 3 hidden layers each.
+
+    actor     choices: a categorical per element, 1 % uniform;  numbers: bounded normal (`maths.distributions`)
+    critic    two-hot logits over symexp bins (`maths.scaling`), all zero at first
+
+Deviates from the authors' current code, and agrees with both papers: the discrete actor mixes in `mix` of the uniform
+distribution (their head ignores the option it is given); `mix = 0` gives their behaviour.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from reverie.maths.distributions import BoundedNormal, Choices, unimix
+from reverie.maths.scaling import BINS, two_hot_mean
+from reverie.nn.mlp import Head
+from reverie.types import ArraySpec
+
+LAYERS = 3
+
+
+class Actor(eqx.Module):
+    """pi(a | s)."""
+
+    head: Head
+    spec: ArraySpec = eqx.field(static=True)
+    mix: float = eqx.field(static=True)
+
+    def __init__(self, features: int, units: int, spec: ArraySpec, *, mix: float, key: PRNGKeyArray) -> None:
+        outputs = spec.width if spec.kind == "discrete" else 2 * spec.width
+        self.head = Head(features, units, LAYERS, outputs, scale=0.01, key=key)
+        self.spec, self.mix = spec, mix
+
+    def __call__(self, features: Float[Array, "feature"]) -> Choices | BoundedNormal:
+        outputs = self.head(features)
+        if self.spec.kind == "continuous":
+            return BoundedNormal.from_outputs(*jnp.split(outputs, 2))
+        ends = [sum(self.spec.classes[: i + 1]) for i in range(len(self.spec.classes) - 1)]
+        mixed = [unimix(logits, self.mix) for logits in jnp.split(outputs, ends)]
+        return Choices(jnp.concatenate(mixed), self.spec.classes)
+
+
+class Critic(eqx.Module):
+    """v(s), as two-hot logits."""
+
+    head: Head
+
+    def __init__(self, features: int, units: int, *, key: PRNGKeyArray) -> None:
+        self.head = Head(features, units, LAYERS, BINS, scale=0.0, key=key)
+
+    def __call__(self, features: Float[Array, "feature"]) -> Float[Array, "bins"]:
+        return self.head(features)
+
+    def value(self, features: Float[Array, "feature"]) -> Float[Array, ""]:
+        """The expected return, in raw units."""
+        return two_hot_mean(self(features))

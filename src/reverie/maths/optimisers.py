@@ -1,0 +1,58 @@
+"""Adaptive gradient clipping and LaProp, as optax transformations.
+
+AGC (Brock et al., arXiv 2102.06171) as DreamerV3 uses it: per parameter tensor, biases and scales included,
+
+    g <- g / max(1, |g| / (clip max(1e-3, |w|)))
+
+LaProp (Ziyin et al., arXiv 2002.04839): RMSProp first, momentum after, so that momentum averages normalised steps:
+
+    v <- b2 v + (1 - b2) g^2;   u = g / (sqrt(v / (1 - b2^t)) + eps);   m <- b1 m + (1 - b1) u;   step = m / (1 - b1^t)
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+
+
+def adaptive_gradient_clip(clip: float, smallest: float = 1e-3) -> optax.GradientTransformation:
+    """Limits each tensor's gradient norm to `clip` times the norm of the tensor (at least `smallest`)."""
+
+    def shrink(gradient: Array, parameter: Array) -> Array:
+        limit = clip * jnp.maximum(smallest, jnp.linalg.norm(parameter.reshape(-1)))
+        return gradient / jnp.maximum(1.0, jnp.linalg.norm(gradient.reshape(-1)) / limit)
+
+    def update(gradients, state, parameters=None):
+        assert parameters is not None, "adaptive clipping needs the parameters"
+        return jax.tree.map(shrink, gradients, parameters), state
+
+    return optax.GradientTransformation(lambda parameters: optax.EmptyState(), update)
+
+
+class LaPropState(NamedTuple):
+    """Counter and the two moments of `laprop`."""
+
+    count: Int[Array, ""]
+    square: PyTree
+    momentum: PyTree
+
+
+def laprop(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-20) -> optax.GradientTransformation:
+    """Normalises by the root of the second moment, then averages; the learning rate is the caller's."""
+
+    def initial(parameters) -> LaPropState:
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        return LaPropState(jnp.zeros((), jnp.int32), zeros, jax.tree.map(jnp.zeros_like, parameters))
+
+    def update(gradients, state, parameters=None):
+        del parameters
+        count = state.count + 1
+        debias1, debias2 = (1 - jnp.float32(b) ** count.astype(jnp.float32) for b in (b1, b2))
+        square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.square, gradients)
+        steps = jax.tree.map(lambda g, v: g / (jnp.sqrt(v / debias2) + epsilon), gradients, square)
+        momentum = jax.tree.map(lambda m, u: b1 * m + (1 - b1) * u, state.momentum, steps)
+        return jax.tree.map(lambda m: m / debias1, momentum), LaPropState(count, square, momentum)
+
+    return optax.GradientTransformation(initial, update)

@@ -1,0 +1,431 @@
+"""DreamerV3: a world model of symlogs and categoricals, and an actor-critic that learns in its imagination.
+
+Hafner, Pasukonis, Ba, Lillicrap, "Mastering diverse control tasks through world models", Nature 2025, doi
+10.1038/s41586-025-08744-2 (arXiv 2301.04104v2), with the details of the authors' code of 2025.
+
+    world model   L = rec + rew + con + max(1, KL(sg(q) || p)) + 0.1 max(1, KL(q || sg(p)))
+    actor         -sg(w_t) [ sg((R_t - v_t) / S) ln pi(a_t | s_t) + 3e-4 H(pi) ],   w_t = con_0 ... con_t
+    critic        -sg(w_t) [ ln p(R_t | s_t) + ln p(v_slow(s_t) | s_t) ], and 0.3 of the same on replayed states
+    returns       R_t = r_{t+1} + c_{t+1} [(1 - 0.95) v_{t+1} + 0.95 R_{t+1}],  c already holds the discount (contdisc)
+    optimiser     one AGC + LaProp for everything, learning rate warmed up from 0
+
+Losses are over [batch, time] or [start, horizon]; start b * time + t is the posterior state at (b, t).
+Deviates: the discrete actor mixes in 1 % uniform, as the papers (the authors' code forgets it); updates of one dispatch
+read latents as stored before it (`dispatch` > 1); `nano` and `tiny` are ours, for CPUs: see SIZES.
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from reverie.behaviours.actor_critic import Actor, Critic
+from reverie.behaviours.filter_policy import FilterPolicy
+from reverie.maths.distributions import action_vector
+from reverie.maths.divergences import categorical_kl
+from reverie.maths.optimisers import adaptive_gradient_clip, laprop
+from reverie.maths.return_scale import ReturnScale
+from reverie.maths.returns import lambda_return
+from reverie.maths.scaling import BINS, two_hot_loss, two_hot_mean
+from reverie.models.observation import ObservationDecoder, ObservationEncoder, reconstruction_loss
+from reverie.models.rssm import RSSM, Belief, RSSMConfig
+from reverie.nn.mlp import Head
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.make import Factory
+from reverie.protocol import Trained
+from reverie.rollout import filter, over_time, rollout_policy
+from reverie.run.experience import Experience, ExperienceConfig, Stack
+from reverie.run.run import Run
+from reverie.types import Sequence, Spaces
+
+
+@dataclass(frozen=True)
+class Config:
+    """DreamerV3; the defaults are the paper's, at its default size of 200m."""
+
+    rssm: RSSMConfig = field(default_factory=RSSMConfig)
+    """The dynamics."""
+    depth: int = 64
+    """Channels of the convolutions, before their multipliers."""
+    multipliers: tuple[int, ...] = (2, 3, 4, 4)
+    """Channels of each convolution stage, in units of `depth`."""
+    units: int = 1024
+    """Width of the encoder's, decoder's and heads' hidden layers."""
+    batch: int = 16
+    """Sequences per update (B)."""
+    length: int = 64
+    """Steps per sequence that losses are taken of (T); one more is replayed as context."""
+    horizon: int = 15
+    """Imagined steps per start state (H)."""
+    discount_horizon: float = 333.0
+    """Discount as a horizon: gamma = 1 - 1 / discount_horizon."""
+    lambda_: float = 0.95
+    """Mix of one-step and long returns (lambda)."""
+    free_nats: float = 1.0
+    """Divergence per step below which nothing is gained, after the sum over variables."""
+    dynamics_scale: float = 1.0
+    """Weight of the divergence that trains the prior (beta_dyn)."""
+    representation_scale: float = 0.1
+    """Weight of the divergence that trains the posterior (beta_rep)."""
+    replay_value_scale: float = 0.3
+    """Weight of the critic's loss on replayed states (beta_repval)."""
+    entropy: float = 3e-4
+    """Weight of the actor's entropy (eta)."""
+    return_rate: float = 0.01
+    """Rate of the running percentiles of the returns."""
+    slow_rate: float = 0.02
+    """Rate at which the slow critic follows the critic."""
+    learning_rate: float = 4e-5
+    """Step size after warm-up."""
+    warmup: int = 1000
+    """Updates over which the step size rises from 0."""
+    gradient_clip: float = 0.3
+    """Largest gradient norm of a tensor, relative to the tensor's own."""
+
+    experience: ExperienceConfig = field(default_factory=ExperienceConfig)
+    """What is collected, kept and replayed."""
+    dtype: str = "auto"
+    """What networks compute in: float32, bfloat16, or auto (bfloat16 on accelerators, float32 on CPUs)."""
+
+    def __post_init__(self) -> None:
+        for name in ("depth", "units", "batch", "horizon"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Config.{name} must be at least 1, got {getattr(self, name)}")
+        if self.length < 2 or self.discount_horizon <= 1 or not 0 <= self.lambda_ <= 1:
+            raise ValueError(
+                "Config: length must be at least 2, discount_horizon above 1, lambda_ in [0, 1]; got "
+                f"length={self.length}, discount_horizon={self.discount_horizon}, lambda_={self.lambda_}"
+            )
+        if self.dtype not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"Config.dtype must be auto, float32 or bfloat16, got {self.dtype!r}")
+
+    @property
+    def discount(self) -> float:
+        """gamma."""
+        return 1 - 1 / self.discount_horizon
+
+    @property
+    def compute_dtype(self) -> str:
+        """`dtype`, with auto resolved on this machine."""
+        if self.dtype != "auto":
+            return self.dtype
+        return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+
+
+def _paper(hidden: int) -> Config:
+    """The paper's rule: memory 8 times the hidden width, classes and convolution depth a sixteenth."""
+    rssm = RSSMConfig(deter=8 * hidden, hidden=hidden, classes=hidden // 16)
+    return Config(rssm=rssm, depth=hidden // 16, units=hidden)
+
+
+NANO = Config(
+    rssm=RSSMConfig(deter=256, hidden=64, stoch=16, classes=8), depth=4, units=64, batch=16, length=32,
+    learning_rate=4e-4, warmup=200,
+    experience=ExperienceConfig(environments=8, train_ratio=64.0, capacity=1_000_000, dispatch=4),
+)  # fmt: skip
+"""Ours: vectors on a CPU in minutes. Shorter sequences, ten times the step size, a fifth of the warm-up."""
+TINY = replace(NANO, rssm=RSSMConfig(deter=512, hidden=128, stoch=32, classes=8), depth=8, units=128)
+"""Ours: small images on a CPU in an hour."""
+
+SIZES: dict[str, Config] = {
+    "nano": NANO,
+    "tiny": TINY,
+    "1m": _paper(64),
+    "12m": _paper(256),
+    "25m": _paper(384),
+    "50m": _paper(512),
+    "100m": _paper(768),
+    "200m": _paper(1024),
+    "400m": _paper(1536),
+}
+
+
+# ---------------------------------------------------------------------------------------------------------- parts
+
+
+class Model(eqx.Module):
+    """All that the optimiser moves."""
+
+    world: RSSM
+    decoder: ObservationDecoder
+    reward: Head
+    continue_: Head
+    actor: Actor
+    critic: Critic
+
+
+class Learner(eqx.Module):
+    """All that an update changes, and the key that update n folds n into."""
+
+    model: Model
+    slow_critic: Critic
+    return_scale: ReturnScale
+    optimiser: PyTree
+    updates: Int[Array, ""]
+    key: PRNGKeyArray
+
+
+def build(spaces: Spaces, config: Config, *, key: PRNGKeyArray) -> Model:
+    """The networks, freshly initialised, for a world of these spaces."""
+    keys = jr.split(key, 7)
+    rssm, units, specs = config.rssm, config.units, spaces.observation
+    sizes = {"units": units, "depth": config.depth, "multipliers": config.multipliers}
+    encoder = ObservationEncoder(specs, **sizes, dtype=config.compute_dtype, key=keys[0])
+    state = {"deter": rssm.deter, "latent": rssm.latent, "blocks": rssm.blocks}
+    return Model(
+        world=RSSM(encoder, spaces.action.width, rssm, key=keys[1]),
+        decoder=ObservationDecoder(specs, **state, **sizes, key=keys[2]),
+        reward=Head(rssm.features, units, 1, BINS, scale=0.0, key=keys[3]),
+        continue_=Head(rssm.features, units, 1, 1, key=keys[4]),
+        actor=Actor(rssm.features, units, spaces.action, mix=rssm.unimix, key=keys[5]),
+        critic=Critic(rssm.features, units, key=keys[6]),
+    )
+
+
+def optimiser(config: Config) -> optax.GradientTransformation:
+    """AGC, then LaProp, then the warmed-up step size; the very first update has step size 0."""
+    warm = optax.linear_schedule(0.0, config.learning_rate, config.warmup) if config.warmup else None
+    rate = warm or config.learning_rate
+    return optax.chain(adaptive_gradient_clip(config.gradient_clip), laprop(), optax.scale_by_learning_rate(rate))
+
+
+def initialise(spaces: Spaces, config: Config, *, key: PRNGKeyArray) -> Learner:
+    """A learner before its first update; the slow critic starts as a copy."""
+    model_key, key = jr.split(key)
+    model = build(spaces, config, key=model_key)
+    moments = optimiser(config).init(eqx.filter(model, eqx.is_array))
+    slow_critic = jax.tree.map(jnp.copy, model.critic)
+    return Learner(model, slow_critic, ReturnScale.initial(), moments, jnp.zeros((), jnp.int32), key)
+
+
+def parameters(spaces: Spaces, config: Config) -> dict[str, int]:
+    """Trainable parameters of each part, without building any; the slow critic is not trained and not counted."""
+    model = eqx.filter_eval_shape(build, spaces, config, key=jr.key(0))
+    parts = {
+        "encoder": model.world.encoder, "dynamics": (model.world.cell, model.world.prior, model.world.posterior),
+        "decoder": model.decoder, "reward": model.reward, "continue": model.continue_, "actor": model.actor,
+        "critic": model.critic,
+    }  # fmt: skip
+    return {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in parts.items()}
+
+
+# --------------------------------------------------------------------------------------------------------- losses
+
+
+def posterior(model: Model, batch: Stack, *, key: PRNGKeyArray) -> Belief:
+    """q along the rows after the context, from the context's stored latents and its stored action."""
+    rows = jax.tree.map(lambda x: x[:, 1:], batch.sequence)
+    previous = over_time(partial(action_vector, model.actor.spec))(batch.sequence.action[:, :-1])
+    encoded = over_time(model.world.encode)(rows.observation)
+    start = jax.vmap(model.world.recall)(batch.context)
+    along = lambda *rows: filter(model.world, *rows[:-1], key=rows[-1])  # noqa: E731
+    return jax.vmap(along)(start, previous, encoded, rows.is_first, jr.split(key, len(rows.reward)))
+
+
+def world_model_losses(
+    model: Model, states: Belief, rows: Sequence, config: Config
+) -> dict[str, Float[Array, "batch time"]]:
+    """Reconstruction, reward, continuation and the two divergences at the posterior states of the rows."""
+    sg, divergence = jax.lax.stop_gradient, over_time(categorical_kl)
+    prior = over_time(model.world.prior_logits)(states.deter)
+    survival = (1 - rows.terminated.astype(jnp.float32)) * config.discount
+    survival_logit = over_time(model.continue_)(states.features)[..., 0]
+    losses = {
+        "dynamics": jnp.maximum(config.free_nats, divergence(sg(states.logits), prior)),
+        "representation": jnp.maximum(config.free_nats, divergence(states.logits, sg(prior))),
+        "reward": over_time(two_hot_loss)(over_time(model.reward)(states.features), rows.reward),
+        "continue": optax.sigmoid_binary_cross_entropy(survival_logit, survival),
+    }
+    outputs = over_time(model.decoder)(states.deter, states.stoch)
+    for name, output in outputs.items():
+        error = partial(reconstruction_loss, model.decoder.specs[name])
+        losses[f"reconstruction/{name}"] = over_time(error)(output, rows.observation[name])
+    return losses
+
+
+class Imagined(NamedTuple):
+    """What was dreamed from every start: features f_0 ... f_H, actions a_0 ... a_{H-1}; no gradient."""
+
+    features: Float[Array, "start horizon1 feature"]
+    actions: Array
+
+
+def imagine(model: Model, states: Belief, config: Config, *, key: PRNGKeyArray) -> Imagined:
+    """H steps of the prior from every state, with the actor's actions."""
+    starts = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), states)
+    model, starts = jax.lax.stop_gradient((model, starts))
+
+    def choose(state: Belief, key: PRNGKeyArray) -> tuple[Array, Float[Array, "action"]]:
+        action = model.actor(state.features).sample(key=key)
+        return action, action_vector(model.actor.spec, action)
+
+    dream = lambda start, key: rollout_policy(model.world, start, choose, config.horizon, key=key)  # noqa: E731
+    dreamed, actions = jax.vmap(dream)(starts, jr.split(key, len(starts.deter)))
+    features = jnp.concatenate([starts.features[:, None], dreamed.features], axis=1)
+    return jax.lax.stop_gradient(Imagined(features, actions))
+
+
+def behaviour_losses(
+    model: Model, slow_critic: Critic, return_scale: ReturnScale, imagined: Imagined, config: Config
+) -> tuple[dict[str, Float[Array, "start horizon"]], Float[Array, "start horizon"], ReturnScale, dict[str, Array]]:
+    """REINFORCE for the actor and the two cross-entropies of the critic; also the returns R_0 ... R_{H-1}."""
+    frozen, features = jax.lax.stop_gradient(model), imagined.features
+    reward = over_time(two_hot_mean)(over_time(frozen.reward)(features))
+    survival = jax.nn.sigmoid(over_time(frozen.continue_)(features)[..., 0])
+    value_logits = over_time(model.critic)(features)
+    value = jax.lax.stop_gradient(over_time(two_hot_mean)(value_logits))
+
+    returns = jax.vmap(partial(lambda_return, lambda_=config.lambda_))(reward[:, 1:], survival[:, 1:], value[:, 1:])
+    return_scale = return_scale.update(returns, rate=config.return_rate)
+    weight = jnp.cumprod(survival, axis=1)[:, :-1]
+    advantage = (returns - value[:, :-1]) / return_scale.scale()
+
+    act = over_time(lambda f, a: (lambda d: (d.log_prob(a), d.entropy()))(model.actor(f)))
+    log_prob, entropy = act(features[:, :-1], imagined.actions)
+    slow_value = over_time(slow_critic.value)(features[:, :-1])
+    losses = {
+        "policy": -weight * (log_prob * advantage + config.entropy * entropy),
+        "value": weight * critic_loss(value_logits[:, :-1], returns, slow_value),
+    }
+    facts = {
+        "entropy": entropy.mean(), "imagined_return": returns.mean(), "imagined_reward": reward[:, 1:].mean(),
+        "imagined_continue": survival[:, 1:].mean(), "return_scale": return_scale.scale(),
+        "advantage_size": jnp.abs(advantage).mean(), "value": value.mean(),
+    }  # fmt: skip
+    return losses, returns, return_scale, facts
+
+
+def replay_value_loss(
+    model: Model, slow_critic: Critic, states: Belief, rows: Sequence, bootstrap: Float[Array, "batch time"], config: Config
+) -> Float[Array, "batch time1"]:
+    """The critic on what really happened, bootstrapped with imagined returns; its gradient reaches the world model."""
+    is_last, terminated = rows.is_last.astype(jnp.float32), rows.terminated.astype(jnp.float32)
+    survival, chain = (1 - terminated) * config.discount, (1 - is_last) * config.lambda_
+    returns = jax.vmap(lambda_return)(rows.reward[:, 1:], survival[:, 1:], bootstrap[:, 1:], chain[:, 1:])
+    features = states.features[:, :-1]
+    slow_value = over_time(slow_critic.value)(features)
+    return (1 - is_last[:, :-1]) * critic_loss(over_time(model.critic)(features), returns, slow_value)
+
+
+def critic_loss(
+    logits: Float[Array, "*shape bins"], target: Float[Array, "*shape"], slow_value: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    """-ln p(R) - ln p(v_slow): towards the return, and not far from the slow critic's scalar prediction."""
+    towards = over_time(two_hot_loss)
+    return towards(logits, jax.lax.stop_gradient(target)) + towards(logits, jax.lax.stop_gradient(slow_value))
+
+
+def total_loss(
+    model: Model, learner: Learner, batch: Stack, config: Config, key: PRNGKeyArray
+) -> tuple[Float[Array, ""], tuple[Belief, ReturnScale, dict[str, Array]]]:
+    """The one scalar that is differentiated, in `model`: every loss's mean times its scale."""
+    filter_key, dream_key = jr.split(key)
+    rows = jax.tree.map(lambda x: x[:, 1:], batch.sequence)
+    states = posterior(model, batch, key=filter_key)
+    losses = world_model_losses(model, states, rows, config)
+    imagined = imagine(model, states, config, key=dream_key)
+    behaviour, returns, return_scale, facts = behaviour_losses(
+        model, learner.slow_critic, learner.return_scale, imagined, config
+    )
+    losses |= behaviour
+    bootstrap = returns[:, 0].reshape(rows.reward.shape)
+    losses["replay_value"] = replay_value_loss(model, learner.slow_critic, states, rows, bootstrap, config)
+
+    scales = {"dynamics": config.dynamics_scale, "representation": config.representation_scale}
+    scales["replay_value"] = config.replay_value_scale
+    means = {name: loss.mean() for name, loss in losses.items()}
+    total = sum((scales.get(name, 1.0) * mean for name, mean in means.items()), jnp.zeros(()))
+    metrics = {"loss": total} | {f"loss/{name}": mean for name, mean in means.items()} | facts
+    return total, (states, return_scale, metrics)
+
+
+# --------------------------------------------------------------------------------------------------------- update
+
+
+def update(learner: Learner, batch: Stack, config: Config) -> tuple[Learner, tuple[dict[str, Array], dict[str, Array]]]:
+    """One step of the optimiser: the learner after it, the new latents of the rows after the context, and metrics."""
+    key = jr.fold_in(learner.key, learner.updates)
+    gradient = eqx.filter_value_and_grad(total_loss, has_aux=True)
+    (_, (states, return_scale, metrics)), gradients = gradient(learner.model, learner, batch, config, key)
+    with jax.numpy_dtype_promotion("standard"):
+        steps, moments = optimiser(config).update(
+            gradients, learner.optimiser, eqx.filter(learner.model, eqx.is_array)
+        )
+    model = eqx.apply_updates(learner.model, steps)
+    follow = lambda slow, fast: (1 - config.slow_rate) * slow + config.slow_rate * fast  # noqa: E731
+    slow_critic = jax.tree.map(follow, learner.slow_critic, model.critic)
+    metrics["gradient_norm"] = optax.global_norm(gradients)
+    return Learner(model, slow_critic, return_scale, moments, learner.updates + 1, learner.key), (states.latents, metrics)
+
+
+@eqx.filter_jit(donate="all-except-first")
+def updates(config: Config, batches: Stack, learner: Learner) -> tuple[Learner, tuple[dict[str, Array], dict[str, Array]]]:
+    """`update` along the leading axis of the batches, in one compiled call."""
+    arrays, static = eqx.partition(learner, eqx.is_array)
+
+    def step(arrays: PyTree, batch: Stack) -> tuple[PyTree, tuple[dict[str, Array], dict[str, Array]]]:
+        learner, outcome = update(eqx.combine(arrays, static), batch, config)
+        return eqx.filter(learner, eqx.is_array), outcome
+
+    arrays, outcome = jax.lax.scan(step, arrays, batches)
+    return eqx.combine(arrays, static), outcome
+
+
+# ---------------------------------------------------------------------------------------------------------- train
+
+
+def train(run: Run, config: Config, environment: str | Factory, options: EnvironmentConfig) -> None:
+    """Collect and learn, turn by turn, until the run's budget is spent; goes on from the run's newest checkpoint.
+
+    Deterministic given the run's seed and the number of environments.
+    """
+    learner_key, act_key = jr.split(jr.key(run.seed))
+    batch, length, seed = config.batch, config.length, run.seed
+    with Experience(environment, options, config.experience, batch=batch, length=length, seed=seed) as experience:
+        learner = initialise(experience.spaces, config, key=learner_key)
+        experience.begin(policy(learner.model), learner.model.world.latents, key=act_key)
+        learner = experience.restore(run, learner)
+        recent = {}
+        while not run.finished(experience.steps):
+            for episode in experience.collect(policy(learner.model)):
+                run.log(experience.steps, **{"episode/return": episode.score, "episode/length": episode.length})
+            for stack in experience.batches():
+                learner, (latents, recent) = updates(config, stack, learner)
+                experience.write_back(latents)
+            if recent and run.due("log"):
+                means = {name: float(value.mean()) for name, value in recent.items()}
+                run.log(experience.steps, updates=int(learner.updates), **means)
+            if run.due("checkpoint"):
+                experience.save(run, learner)
+            if run.stop:
+                return
+        experience.save(run, learner)
+
+
+def policy(model: Model) -> FilterPolicy:
+    """What acts: the world model's filter and the actor."""
+    return FilterPolicy(model.world, model.actor)
+
+
+def load(run: Run, config: Config, spaces: Spaces) -> Trained:
+    """The newest checkpoint of a run, with every head a world model can have."""
+    like = eqx.filter_eval_shape(build, spaces, config, key=jr.key(0))
+    model = run.weights(like, under="learner.model")
+    return trained(model, spaces)
+
+
+def trained(model: Model, spaces: Spaces) -> Trained:
+    """The model with its heads by name."""
+    heads = {
+        "decode": lambda state: model.decoder.observation(model.decoder(state.deter, state.stoch)),
+        "reward": lambda state: two_hot_mean(model.reward(state.features)),
+        "continue": lambda state: jax.nn.sigmoid(model.continue_(state.features)[0]),
+        "value": lambda state: model.critic.value(state.features),
+    }
+    return Trained(spaces, model.world, policy(model), heads)

@@ -1,0 +1,203 @@
+"""What an agent learns from: environments that it acts in, the replay they fill, and the batches that are due.
+
+    collect(policy)     one step of every environment into the replay; what that step entitles to is owed
+    batches()           the stacks of batches owed by now, each followed by `write_back` of the latents it gave
+    save, restore       everything here that a checkpoint needs, next to the trainer's own state
+
+Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates, once
+the replay holds batch * length windows. Batches are drawn one stack ahead, by a thread, from the rows inserted when the
+stack before was taken; latents are read when the stack is taken. All of it depends on counters, never on timing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray, PyTree
+
+from reverie.data.prefetch import Prefetch
+from reverie.data.replay import Replay, steps_in
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.make import Factory
+from reverie.envs.pool import Pool
+from reverie.protocol import AbstractPolicy
+from reverie.run.collect import Collector, Episode
+from reverie.run.run import Run
+from reverie.types import Sequence, Step
+
+
+@dataclass(frozen=True)
+class ExperienceConfig:
+    """How much is collected, kept and replayed."""
+
+    environments: int = 16
+    """Environments stepped side by side."""
+    workers: int = 0
+    """Processes that host them; 0: the trainer's own."""
+    train_ratio: float = 256.0
+    """Replayed steps per agent step; updates per agent step are train_ratio / (batch * length)."""
+    capacity: int = 5_000_000
+    """Agent steps kept in the replay."""
+    gibibytes: float = 8.0
+    """Memory that the replay may take; the smaller of the two limits holds."""
+    dispatch: int = 1
+    """Updates per compiled call; they share the latents stored before it."""
+
+    def __post_init__(self) -> None:
+        for name, low in {"environments": 1, "workers": 0, "train_ratio": 0, "capacity": 1, "dispatch": 1}.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"ExperienceConfig.{name} must be at least {low}, got {getattr(self, name)}")
+        if self.gibibytes <= 0:
+            raise ValueError(f"ExperienceConfig.gibibytes must be above 0, got {self.gibibytes}")
+
+
+class Stack(NamedTuple):
+    """Batches for one compiled call: windows [dispatch, batch, 1 + length] and the latents of their first rows."""
+
+    sequence: Sequence
+    context: dict[str, np.ndarray]
+
+
+Latents = Mapping[str, tuple[tuple[int, ...], str]]
+
+
+class Experience:
+    """Environments, replay, and the account between them; a context manager.
+
+    Args:
+        environment, options: as `envs.pool.Pool` takes them.
+        config: how much.
+        batch, length: windows per update, and steps of each that losses are taken of.
+        seed: of environments, draws and actions.
+    """
+
+    def __init__(
+        self,
+        environment: str | Factory,
+        options: EnvironmentConfig,
+        config: ExperienceConfig,
+        *,
+        batch: int,
+        length: int,
+        seed: int,
+    ) -> None:
+        self._config, self._batch, self._length, self._seed = config, batch, length, seed
+        self._pool = Pool(environment, options, count=config.environments, workers=config.workers, seed=seed)
+        self._prefetch: Prefetch | None = None
+        self._owed = 0.0
+        self._taken = 0  # batches handed out so far
+
+    @property
+    def spaces(self) -> Any:
+        """What the environments show and take."""
+        return self._pool.spaces
+
+    @property
+    def steps(self) -> int:
+        """Simulator steps so far."""
+        return self._collector.steps
+
+    def begin(self, policy: AbstractPolicy[Any], latents: Latents, *, key: PRNGKeyArray) -> None:
+        """The policy whose memory every environment starts with, and what is stored with each row."""
+        rows, config = self._length + 1, self._config
+        capacity = min(config.capacity, steps_in(config.gibibytes, self.spaces, latents))
+        self._replay = Replay(
+            self.spaces, latents, streams=config.environments, length=rows, capacity=capacity, seed=self._seed
+        )
+        self._collector = Collector(self._pool, self._replay)
+        self._acting = Acting(policy, config.environments, tuple(latents), key=key)
+
+    def collect(self, policy: AbstractPolicy[Any]) -> list[Episode]:
+        """One step of every environment; the episodes that ended with it."""
+        episodes = self._collector.step(lambda row: self._acting(policy, row))
+        if self._prefetch is None and len(self._replay) >= self._batch * self._length:
+            self._draw_ahead([self._replay.inserted] * self._config.dispatch)
+            self._owed = 1.0
+        if self._prefetch is not None:
+            replayed = self._pool.count * self._config.train_ratio
+            self._owed += replayed / (self._batch * self._length)
+        return episodes
+
+    def batches(self) -> Iterator[Stack]:
+        """The stacks that are due; `write_back` is called between two of them."""
+        while self._prefetch is not None and self._owed >= self._config.dispatch:
+            self._owed -= self._config.dispatch
+            drawn = [self._prefetch.take() for _ in range(self._config.dispatch)]
+            self._taken += len(drawn)
+            for _ in drawn:
+                self._prefetch.ask(self._replay.inserted)
+            ids = np.stack([batch.ids for batch in drawn])
+            self._ids = ids[:, :, 1:]
+            sequence = jax.tree.map(lambda *leaves: np.stack(leaves), *[batch.sequence for batch in drawn])
+            yield Stack(sequence, self._replay.latents(ids[:, :, 0]))
+
+    def write_back(self, latents: Mapping[str, Any]) -> None:
+        """What the model now remembers at the rows [dispatch, batch, length] of the last stack, the first excepted."""
+        self._replay.write_back(self._ids, jax.device_get(latents))
+
+    def save(self, run: Run, learner: PyTree) -> None:
+        """A checkpoint of the learner and of all that is here."""
+        counters = {"owed": self._owed, "taken": self._taken, "acts": self._acting.acts}
+        counters["asked"] = self._prefetch.pending if self._prefetch else []
+        state = {"learner": learner, "memory": self._acting.memory}
+        run.save(self.steps, state, counters, self._replay, self._collector)
+
+    def restore(self, run: Run, learner: PyTree) -> PyTree:
+        """The learner of the newest checkpoint, with all that is here put back too; the one given before the first."""
+        restored = run.restore({"learner": learner, "memory": self._acting.memory}, self._replay, self._collector)
+        if restored is None:
+            return learner
+        state, counters, _ = restored
+        self._owed, self._taken = counters["owed"], counters["taken"]
+        self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
+        if counters["asked"]:
+            self._draw_ahead(counters["asked"])
+        return state["learner"]
+
+    def __enter__(self) -> "Experience":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._prefetch is not None:
+            self._prefetch.close()
+        self._pool.close()
+
+    def _draw_ahead(self, uptos: list[int]) -> None:
+        self._prefetch = Prefetch(self._replay, self._batch, start=self._taken)
+        for upto in uptos:
+            self._prefetch.ask(upto)
+
+
+class Acting:
+    """A policy at work in many environments: its memory of each, and the clock that its keys are made of."""
+
+    def __init__(self, policy: AbstractPolicy[Any], count: int, latents: tuple[str, ...], *, key: PRNGKeyArray) -> None:
+        self.memory = jax.tree.map(lambda leaf: jnp.stack([leaf] * count), policy.initial())
+        self.acts = 0
+        self._latents, self._key = latents, key
+
+    def __call__(self, policy: AbstractPolicy[Any], row: Step) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Actions for a row of every environment, and the latents to store with it."""
+        key = jr.fold_in(self._key, self.acts)
+        action, self.memory, latents = _act(policy, self.memory, row.observation, row.is_first, key)
+        self.acts += 1
+        return np.asarray(action), {name: np.asarray(latents[name]) for name in self._latents}
+
+
+@eqx.filter_jit
+def _act(policy, memory, observation, is_first, key):
+    """One action per environment."""
+
+    def act(carry, observation, is_first, key):
+        return policy.act(carry, observation, is_first, key=key)
+
+    action, memory = jax.vmap(act)(memory, observation, is_first, jr.split(key, len(is_first)))
+    return action, memory, jax.vmap(policy.latents)(memory)
