@@ -3,8 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from reverie.evaluate import open_loop_film
 from reverie.evaluate.open_loop import OpenLoop, open_loop
 from reverie.evaluate.open_loop_film import _number_names, film
+from reverie.evaluate.plots import Uncovering
 from reverie.types import ArraySpec, Spaces
 
 ACTION = ArraySpec("discrete", (1,), classes=(2,))
@@ -64,4 +66,19 @@ def test_numbers_are_named_as_the_environment_does():
         },
         ACTION,
     )
-    assert _number_names(spaces) == ["left", "right", "door", "sensor 0", "sensor 1", "sensor 2"]
+    assert _number_names(spaces) == ["left", "right", "door", *(f"sensor {index}" for index in range(9))]
+
+
+def test_of_many_numbers_the_liveliest_are_plotted(monkeypatch):
+    plotted = []
+
+    def plot(reality, dream, names, **_):
+        plotted.extend(names)
+        return Uncovering(*np.zeros((2, 8, 8, 3), np.uint8), np.arange(4))
+
+    monkeypatch.setattr(open_loop_film, "numbers_over_time", plot)
+    numbers = np.outer(np.arange(4.0), [0, 5, 0, 1, 2, 3, 0, 4, 6]).astype(np.float32)
+    nothing = {"sensor": np.zeros(4)}
+    result = OpenLoop(2, {"sensor": numbers}, {"sensor": numbers}, nothing, nothing)
+    film(result, Spaces({"sensor": ArraySpec("vector", (9,))}, ACTION), cannot_draw, caption="c")
+    assert plotted == ["sensor 1", "sensor 3", "sensor 4", "sensor 5", "sensor 7", "sensor 8"]

@@ -2,7 +2,7 @@
 
 What can be shown depends on the world. Pixels: reality, the model's account, and their difference (grey is equal). No
 pixels, but an environment that can be set to an observation's state: both accounts drawn by the environment itself.
-Neither: the numbers over time, uncovered as the film runs.
+Neither: the numbers that change most, over time, uncovered as the film runs.
 
 Elsewhere: the numbers (`open_loop`), drawing on frames (`film`).
 """
@@ -64,9 +64,10 @@ def _drawn(observations: dict[str, np.ndarray], rows: int, draw: Draw) -> Frames
 
 
 def _plot_panel(result: OpenLoop, spaces: Spaces) -> Panel:
-    names = _number_names(spaces)
-    reality, dream = (_numbers(account)[:, : len(names)] for account in (result.reality, result.dream))
-    plot = numbers_over_time(reality, dream, names, context=result.context, width=_WIDTH)
+    reality, dream = _numbers(result.reality, spaces), _numbers(result.dream, spaces)
+    liveliest = np.sort(np.argsort(-reality.var(axis=0), kind="stable")[:_MOST_NUMBERS])
+    names = [_number_names(spaces)[number] for number in liveliest]
+    plot = numbers_over_time(reality[:, liveliest], dream[:, liveliest], names, context=result.context, width=_WIDTH)
     frames = np.repeat(plot.empty[None], result.rows, axis=0)
     for frame, column in zip(frames, plot.columns, strict=True):
         frame[:, : column + 1] = plot.full[:, : column + 1]
@@ -74,16 +75,17 @@ def _plot_panel(result: OpenLoop, spaces: Spaces) -> Panel:
 
 
 def _number_names(spaces: Spaces) -> list[str]:
-    """Labels of the first numbers of the observation, in the order of `_numbers`."""
+    """Labels of an observation's numbers, in the order of `_numbers`."""
     names: list[str] = []
     for name, spec in spaces.observation.items():
         single = spec.shape[0] == 1
         names += spec.labels or ([name] if single else [f"{name} {index}" for index in range(spec.shape[0])])
-    return names[:_MOST_NUMBERS]
+    return names
 
 
-def _numbers(account: dict[str, np.ndarray]) -> np.ndarray:
-    return np.concatenate([values.reshape(len(values), -1).astype(np.float32) for values in account.values()], axis=1)
+def _numbers(account: dict[str, np.ndarray], spaces: Spaces) -> np.ndarray:
+    """(rows, count), in the order of the observation's names."""
+    return np.concatenate([account[name].reshape(len(account[name]), -1) for name in spaces.observation], axis=1)
 
 
 def _note(time: int, result: OpenLoop) -> str:
