@@ -1,12 +1,16 @@
-"""What every test runs under: shapes checked, no implicit broadcast, no implicit promotion, one compilation cache.
+"""What every test runs under: shapes checked, no implicit broadcast or promotion, no network, one compilation cache.
 
 Shapes: jaxtyping rewrites `reverie` as it is imported, and beartype checks every annotation at every call. Worker
 processes and command lines started by a test run the library as its users do, without any of this but the cache.
 """
 
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -27,3 +31,18 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 settings.register_profile("reverie", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("reverie")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Reverie works without a network, and so do its tests: only this machine can be connected to."""
+    connect = socket.socket.connect
+
+    def local(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise PermissionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", local)
+        yield

@@ -1,7 +1,11 @@
 """The files around the package: a lock that holds and names no host, nothing unfinished, notes for the version."""
 
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
+from pathlib import Path
 
 import pytest
 from architecture.source import ROOT, package
@@ -70,6 +74,19 @@ def test_the_version_has_its_notes() -> None:
 def test_no_machine_is_named(name: str) -> None:
     hidden = re.findall(r"(?<![\w.])/(?:home|opt|root|tmp|work)/\S*", (ROOT / name).read_text())
     assert hidden == []
+
+
+def test_the_wheel_is_the_library_its_licence_and_the_command(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        info = f"reverie-{reverie.__version__}.dist-info"
+        commands = archive.read(f"{info}/entry_points.txt").decode()
+    assert {f"reverie/{path}" for path in package()} | {"reverie/py.typed", f"{info}/licenses/LICENSE"} <= names
+    assert {name.split("/")[0] for name in names} == {"reverie", info}
+    assert "reverie = reverie.cli.main:main" in commands
 
 
 def test_planted_flaws_are_seen() -> None:
