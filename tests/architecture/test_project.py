@@ -12,7 +12,7 @@ from architecture.source import ROOT, package
 
 import reverie
 
-UNFINISHED = re.compile(r"TODO|FIXME|XXX|NotImplementedError|pragma: no cover|type: ignore|noqa")
+UNFINISHED = re.compile(r"TODO|FIXME|XXX|raise NotImplementedError|pragma: no cover|type: ignore|noqa")
 PLACE = re.compile(r"https?://|file:|index-url|find-links|@ /|(?<![\w.])/(?:home|opt|root|tmp|usr|var|work)/")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
