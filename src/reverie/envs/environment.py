@@ -18,6 +18,7 @@ from reverie.errors import UserError
 from reverie.types import Step
 
 Env = gymnasium.Env[Any, Any]
+LARGEST = float(np.finfo(np.float32).max)
 Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
@@ -114,7 +115,7 @@ class Environment:
             number = float(reward)
         except (TypeError, ValueError) as error:
             raise self._fault(f"reward is {reward!r}, not a number") from error
-        if not math.isfinite(number) or abs(number) > np.finfo(np.float32).max:
+        if not math.isfinite(number) or abs(number) > LARGEST:
             raise self._fault(f"reward is {number}, which no model can learn")
         return np.float32(number)
 

@@ -110,7 +110,7 @@ def _built(suite: Suite, name: str, config: EnvironmentConfig, render: bool) -> 
 def _called(factory: Factory, render: bool) -> Env:
     arguments = {"render_mode": "rgb_array"} if render and "render_mode" in _parameters(factory) else {}
     if any(parameter.default is parameter.empty for parameter in _parameters(factory).values()):
-        raise UserError(f"{name_of(factory)}{inspect.signature(factory)} needs arguments. Needed: one without.")
+        raise UserError(f"{name_of(factory)} needs arguments: {inspect.signature(factory)}. Needed: one without.")
     env = factory(**arguments)
     missing = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(env, part)]
     if missing:
@@ -123,7 +123,10 @@ def _called(factory: Factory, render: bool) -> Env:
 def _parameters(factory: Factory) -> dict[str, inspect.Parameter]:
     """Those that are asked for by name or place; `*args` and `**kwargs` ask for nothing."""
     collecting = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    given = inspect.signature(factory).parameters
+    try:
+        given = inspect.signature(factory).parameters
+    except ValueError:  # some built-in callables do not say
+        return {}
     return {name: parameter for name, parameter in given.items() if parameter.kind not in collecting}
 
 

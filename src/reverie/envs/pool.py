@@ -16,7 +16,6 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Self
 
 import numpy as np
 
@@ -149,7 +148,7 @@ class Pool:
             crew.close()
         self._crews = []
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, *_: object) -> None:

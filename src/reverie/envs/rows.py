@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Self
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Memory:
         self.view = memoryview(mmap.mmap(handle, os.fstat(handle).st_size))
 
     @classmethod
-    def new(cls, size: int) -> Self:
+    def new(cls, size: int) -> "Memory":
         if hasattr(os, "memfd_create"):
             handle = os.memfd_create("reverie")
         else:

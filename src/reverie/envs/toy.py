@@ -52,41 +52,45 @@ class Rules:
 
 
 def bandit(time: int, action: int, secret: int) -> Outcome:
-    return Outcome((0, 1), 0, float(action == GOOD_ARM), terminated=True)
+    return Outcome((0.0, 1.0), 0, float(action == GOOD_ARM), terminated=True)
 
 
 def delay(time: int, action: int, choice: int) -> Outcome:
     now = time == 0 and action == 0
     choice = choice or (1 if action == 1 else -1)
     over = time + 1 == DELAY
-    return Outcome(((time + 1) / DELAY, choice), choice, 0.2 * now + float(over and choice == 1), terminated=over)
+    return Outcome(
+        ((time + 1) / DELAY, float(choice)), choice, 0.2 * now + float(over and choice == 1), terminated=over
+    )
 
 
 def end(time: int, action: int, secret: int) -> Outcome:
     if action == 1:
-        return Outcome((0, 1), 0, 1.0, terminated=True)
-    return Outcome((1, 0), 0, 0.1, truncated=time + 1 == STAY)
+        return Outcome((0.0, 1.0), 0, 1.0, terminated=True)
+    return Outcome((1.0, 0.0), 0, 0.1, truncated=time + 1 == STAY)
 
 
 def memory(time: int, action: int, cue: int) -> Outcome:
     answered = time == WAIT
-    return Outcome((0, float(time + 1 == WAIT)), cue, float(answered and action == cue), terminated=answered)
+    return Outcome((0.0, float(time + 1 == WAIT)), cue, float(answered and action == cue), terminated=answered)
 
 
 def cue(rng: np.random.Generator) -> Outcome:
     right = int(rng.integers(2))
-    return Outcome((2 * right - 1, 0), right)
+    return Outcome((2.0 * right - 1, 0.0), right)
 
 
 WORLDS = {
-    "Bandit": Rules(("waiting", "over"), tuple(f"arm {n}" for n in range(ARMS)), lambda _: Outcome((1, 0), 0), bandit),
-    "Delay": Rules(("time", "choice"), ("now", "later"), lambda _: Outcome((0, 0), 0), delay),
-    "End": Rules(("here", "gone"), ("stay", "leave"), lambda _: Outcome((1, 0), 0), end),
+    "Bandit": Rules(
+        ("waiting", "over"), tuple(f"arm {n}" for n in range(ARMS)), lambda _: Outcome((1.0, 0.0), 0), bandit
+    ),
+    "Delay": Rules(("time", "choice"), ("now", "later"), lambda _: Outcome((0.0, 0.0), 0), delay),
+    "End": Rules(("here", "gone"), ("stay", "leave"), lambda _: Outcome((1.0, 0.0), 0), end),
     "Memory": Rules(("cue", "question"), ("left", "right"), cue, memory),
 }
 
 
-class Toy(gymnasium.Env[np.ndarray, np.int64]):
+class Toy(gymnasium.Env[np.ndarray, Any]):
     """One of `WORLDS`: two numbers in [-1, 1], a few choices, a clock."""
 
     def __init__(self, world: str, render_mode: str | None = None) -> None:
@@ -105,7 +109,7 @@ class Toy(gymnasium.Env[np.ndarray, np.int64]):
         self.time, self.secret = 0, outcome.secret
         return np.array(outcome.observation, np.float32), {}
 
-    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int | np.integer) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         outcome = self.rules.then(self.time, int(action), self.secret)
         self.time, self.secret = self.time + 1, outcome.secret
         observation = np.array(outcome.observation, np.float32)

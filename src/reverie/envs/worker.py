@@ -87,7 +87,7 @@ class Worker:
             return answer
         log.warning("%s: %s It is started anew.", name_of(self._arguments[0]), answer)
         self._replace()
-        return dict.fromkeys(self.lines, answer)
+        return {line: str(answer) for line in self.lines}
 
     def close(self) -> None:
         """Asks it to leave, and makes it."""

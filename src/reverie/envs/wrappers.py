@@ -61,7 +61,10 @@ class Pixels(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 def picture_of(env: Env) -> np.ndarray:
     """What `env.render()` shows, as uint8 (height, width, 3)."""
-    picture = env.render()
+    try:
+        picture = env.render()
+    except NotImplementedError:  # what Gymnasium's base class does
+        picture = None
     if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
         raise UserError(
             f"{env} does not render a picture: render() gave {type(picture).__name__}. Needed: an array "
