@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from reverie.errors import UserError
 
@@ -28,6 +28,7 @@ Content = bytes | Iterable[bytes | memoryview]
 """A file's bytes, whole or in pieces (so that gigabytes need no second copy)."""
 
 
+@runtime_checkable
 class Disk(Protocol):
     """The operations that change a disk. One call is one point at which a crash can happen."""
 

@@ -4,7 +4,7 @@
                              *.safetensors       arrays of the other parts (replay, collector)
                              manifest.json       counters; size and BLAKE2b of every file, and its own
 
-The newest that verifies is loaded; one that does not is set aside as `*.bad`, with a message. A second checkpoint of the
+                             manifest.json       counters; size and BLAKE2b of every file, and of itself
 same step gets `-1` behind its name, for a committed folder is never touched again.
 """
 

@@ -11,8 +11,9 @@ FOLDER = Path("runs")
 
 
 def list_runs(folder: str | Path = FOLDER) -> list[dict[str, Any]]:
-    """One entry per run in a folder and below it, oldest first: run, method, environment, size, seed, steps, score, state.
+    """One entry per run in a folder and below it, oldest first.
 
+    Each has run, method, environment, size, seed, steps, score, created and state;
     `state` is `running`, `finished`, `stopped`, `new`, or `broken: why`.
     """
     entries = [describe(directory) for directory in _directories(Path(folder))]
