@@ -1,0 +1,254 @@
+"""What users import: train, resume, load, and the agent that comes out.
+
+    agent = reverie.train("dreamer3", "CartPole-v1", size="nano", steps=30_000)
+    agent = reverie.load("runs/dreamer3-CartPole-v1-nano-seed0")
+    agent.reset()
+    action = agent.act(observation)
+
+The same call again resumes the same run; more `steps` continue a finished one; `new=True` starts another folder.
+Elsewhere: the agent itself (`run/agent.py`), what a run folder holds (`run/run.py`), what a method learns (`methods/`).
+"""
+
+import dataclasses
+import importlib
+import pkgutil
+import re
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import reverie.methods
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.make import make, name_of
+from reverie.errors import UserError
+from reverie.evaluate.media import Media, media
+from reverie.evaluate.returns import Returns, bootstrap
+from reverie.run import budget as budgets
+from reverie.run import compilation, manifest, runs, settings
+from reverie.run.agent import Agent
+from reverie.run.agent import World as World
+from reverie.run.run import Run
+
+DEFAULT_STEPS = 100_000
+"""Where a run ends that was not told."""
+
+
+def train(
+    method: str,
+    environment: World,
+    *,
+    size: str = "nano",
+    steps: int | None = None,
+    budget: str | None = None,
+    seed: int = 0,
+    run: str | Path | None = None,
+    new: bool = False,
+    **overrides: Any,
+) -> Agent:
+    """Train a method in an environment, from scratch or from where the same call was interrupted.
+
+    Args:
+        method: `dreamer3`.
+        environment: a Gymnasium id, `module:Class`, or your class or function itself.
+        size: one dial for the whole method: nano, tiny, 1m, 12m, 25m, 50m, 100m, 200m, 400m.
+        steps: train until so many steps of the simulator.
+        budget: or for so long: "90s", "10m", "2h".
+        seed: everything random follows from it.
+        run: the run folder; `runs/METHOD-ENVIRONMENT-SIZE-seedSEED` if not given.
+        new: start another folder even if this one exists.
+        overrides: settings of the method, `train_ratio=32`, or of the environment, `pixels=True`; where both have
+            one, or for parts of parts, by path: `**{"environment.size": 96}`.
+    """
+    config, options = overridden(size_config(method, size), EnvironmentConfig(), overrides)
+    begun = start(
+        method, environment, size=size, config=config, options=options,
+        steps=steps, budget=budget, seed=seed, run=run, new=new,
+    )  # fmt: skip
+    return _trained(begun, environment)
+
+
+def resume(run: str | Path, *, steps: int | None = None, environment: World | None = None) -> Agent:
+    """Continue a run from its newest checkpoint; `steps` moves its end. `environment`: see `load`."""
+    return _trained(again(run, steps=steps), environment)
+
+
+def load(run: str | Path, *, environment: World | None = None) -> Agent:
+    """The agent of a run folder, as of its newest checkpoint.
+
+    Args:
+        run: the folder, or the name of a run in `runs/`.
+        environment: only for a run whose environment is a class or function that cannot be imported by its name.
+    """
+    compilation.cache()
+    opened = Run.open(runs.find(run))
+    world = environment or opened.manifest["environment"]
+    options = options_of(opened)
+    conversions = make(world, options)
+    conversions.close()
+    trained = method(opened.manifest["method"]).load(opened, config_of(opened), conversions.spaces)
+    return Agent(opened.directory, trained, world, options, conversions)
+
+
+def evaluate(agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,)) -> Returns:
+    """Plays `episodes` whole episodes for each seed, all counted together, and notes the outcome in the run folder."""
+    parts = [agent.evaluate(episodes, seed=seed) for seed in seeds]
+    together = tuple(value for part in parts for value in part.returns)
+    lengths = tuple(length for part in parts for length in part.lengths)
+    confidence = parts[0].confidence if len(parts) == 1 else bootstrap(np.array(together), seed=seeds[0])
+    result = Returns(together, lengths, episodes * len(seeds), confidence)
+    step = runs.describe(agent.run)["steps"] or 0
+    Run.open(agent.run).evaluated(
+        step, **{f"evaluation/{name}": getattr(result, name) for name in ("mean", "std", "n")}
+    )
+    return result
+
+
+def draw(agent: Agent, *, goal: float | None = None) -> Media:
+    """The learning curve, a film of the agent and one of its dream beside reality, into the run folder's `media`."""
+    opened = Run.open(agent.run)
+    about = opened.manifest
+    title = f"{about['method']} {about['size']} in {about['environment']}, seed {about['seed']}"
+    return media(
+        agent.run, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal
+    )
+
+
+# ---------------------------------------------------------------------------------------------- steps of the above
+
+
+def methods() -> list[str]:
+    """The names of all methods: the modules of `reverie.methods`."""
+    return sorted(found.name for found in pkgutil.iter_modules(reverie.methods.__path__))
+
+
+def method(name: str) -> ModuleType:
+    """A method's module: `Config`, `SIZES`, `parameters`, `train`, `load`."""
+    if name not in methods():
+        raise UserError(f"there is no method {name!r}. {settings.nearest(name, methods())}")
+    return importlib.import_module(f"reverie.methods.{name}")
+
+
+def size_config(name: str, size: str) -> Any:
+    """The settings of a method at one of its sizes."""
+    sizes = method(name).SIZES
+    if size not in sizes:
+        raise UserError(f"{name} has no size {size!r}. {settings.nearest(size, sizes)}")
+    return sizes[size]
+
+
+def overridden(config: Any, options: EnvironmentConfig, overrides: Mapping[str, Any]) -> tuple[Any, EnvironmentConfig]:
+    """Both with other values, each given by its name or by as much of its path as makes it one."""
+    paths = [f"config.{path}" for path in settings.flat(config)]
+    paths += [f"environment.{path}" for path in settings.flat(options)]
+    for name, value in overrides.items():
+        found = [path for path in paths if f".{path}".endswith(f".{name}")]
+        if len(found) > 1:
+            raise UserError(f"the setting {name!r} could be {' or '.join(found)}: give more of its path.")
+        if not found:
+            last = {path.rpartition(".")[2]: path for path in paths}
+            raise UserError(f"there is no setting {name!r}. {settings.nearest(name.rpartition('.')[2], last)}")
+        whose, _, path = found[0].partition(".")
+        if whose == "config":
+            config = settings.override(config, {path: value})
+        else:
+            options = settings.override(options, {path: value})
+    return config, options
+
+
+def start(
+    name: str,
+    environment: World,
+    *,
+    size: str,
+    config: Any,
+    options: EnvironmentConfig,
+    steps: int | None,
+    budget: str | None,
+    seed: int,
+    run: str | Path | None,
+    new: bool,
+) -> Run:
+    """The run folder, created or found again. The environment is opened once, so that a wrong id leaves no folder."""
+    make(environment, options).close()
+    description = {
+        "method": name,
+        "environment": name_of(environment),
+        "size": size,
+        "seed": seed,
+        "config": dataclasses.asdict(config),
+        "environment_config": dataclasses.asdict(options),
+        "steps": steps,
+        "budget": budgets.parse_duration(budget) if budget else None,
+    }
+    slug = re.sub(r"[^\w.]+", "-", name_of(environment)).strip("-")
+    folder = Path(run) if run else runs.FOLDER / f"{name}-{slug}-{size}-seed{seed}"
+    if new:
+        folder = next(path for path in _family(folder) if not path.exists())
+    elif not run:
+        folder = _latest(folder, description)
+    if steps is None and budget is None and not (folder / manifest.FILE).exists():
+        description["steps"] = DEFAULT_STEPS
+    return Run.create(folder, description)
+
+
+def again(run: str | Path, *, steps: int | None = None) -> Run:
+    """A run that exists, its end moved if asked."""
+    opened = Run.open(runs.find(run))
+    return Run.create(opened.directory, opened.manifest | {"steps": steps}) if steps else opened
+
+
+def work(run: Run, environment: World | None = None) -> None:
+    """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
+    compilation.cache()
+    with run:
+        module = method(run.manifest["method"])
+        module.train(run, config_of(run), environment or run.manifest["environment"], options_of(run))
+
+
+def config_of(run: Run) -> Any:
+    """The settings of the method that a run was begun with."""
+    return settings.from_json(method(run.manifest["method"]).Config, run.manifest["config"])
+
+
+def options_of(run: Run) -> EnvironmentConfig:
+    """The settings of the environment that a run was begun with."""
+    return settings.from_json(EnvironmentConfig, run.manifest["environment_config"])
+
+
+def _trained(run: Run, environment: World | None) -> Agent:
+    work(run, environment)
+    if run.stop == signal.SIGINT:
+        raise KeyboardInterrupt
+    if run.stop:
+        raise SystemExit(128 + run.stop)
+    return load(run.directory, environment=environment)
+
+
+def _latest(folder: Path, description: dict[str, Any]) -> Path:
+    """The newest of the folder and its numbered siblings that holds this very run; with none, the newest of them."""
+    taken: list[Path] = []
+    for path in _family(folder):
+        if not path.exists():
+            break
+        taken.append(path)
+    same = [path for path in reversed(taken) if _is_same(path, description)]
+    return (same or taken[-1:] or [folder])[0]
+
+
+def _is_same(folder: Path, description: dict[str, Any]) -> bool:
+    """Whether a run could be continued with this description."""
+    try:
+        manifest.continued(manifest.read(folder), manifest.completed(description), folder)
+    except UserError:
+        return False
+    return True
+
+
+def _family(folder: Path) -> Iterator[Path]:
+    """`folder`, `folder-2`, `folder-3`, ..."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in range(2, 10_000))

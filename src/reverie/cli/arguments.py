@@ -1,0 +1,75 @@
+"""What the verbs share: words to a frozen dataclass (tyro), numbers as people write them, and rows to a table."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import tyro
+
+from reverie.errors import UserError
+
+Options = TypeVar("Options")
+
+
+def parse(kind: type[Options], words: Sequence[str], *, verb: str, default: Options | None = None) -> Options:
+    """Reads the words into a dataclass; its docstrings are the help. A wrong option ends the process with code 2."""
+    prog = f"reverie {verb}"
+    markers = (tyro.conf.FlagCreatePairsOff,)
+    if default is None:
+        return tyro.cli(kind, args=words, prog=prog, config=markers)
+    return tyro.cli(kind, args=words, prog=prog, default=default, config=markers)
+
+
+def parse_seeds(words: Iterable[str]) -> tuple[int, ...]:
+    """("0", "3-5") or ("0,3-5",) to (0, 3, 4, 5), each once, in the order given."""
+    seeds: list[int] = []
+    for word in ",".join(words).split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+        if match is None:
+            raise UserError(f"--seeds: {word!r} is no seed. Write whole numbers, `0 1 2`, or a range, `0-4`.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        seeds.extend(range(first, last + 1))
+    if not seeds:
+        raise UserError(f"--seeds: {' '.join(words)!r} holds no seed. A range counts upwards: `0-4`.")
+    return tuple(dict.fromkeys(seeds))
+
+
+def print_json(value: Any) -> None:
+    """What a machine reads, on the standard output and alone there."""
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_line(value: Any) -> None:
+    """One event of many, on a line of its own."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows with the same keys as aligned columns; numbers lean right."""
+    if not rows:
+        return ""
+    names = list(rows[0])
+    cells = [names, *([show(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    numeric = [all(isinstance(row[name], int | float | None) for row in rows) for name in names]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def show(value: Any) -> str:
+    """One cell: thousands with commas, fractions with three digits, nothing as a dash."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)

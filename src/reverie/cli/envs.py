@@ -1,0 +1,86 @@
+"""`reverie envs list` and `reverie envs check ID`: which worlds there are, and whether one keeps the rules."""
+
+import difflib
+from dataclasses import dataclass, field
+
+from tyro.conf import Positional
+
+from reverie.cli.arguments import parse, print_json, table
+from reverie.envs.config import EnvironmentConfig
+from reverie.errors import UserError
+
+HELP = """usage: reverie envs list [--json]
+       reverie envs check ID [--json] [--environment.pixels ...]
+
+Any Gymnasium id works, and so does your own class as `module:Class`.
+
+examples:
+  reverie envs list
+  reverie envs check CartPole-v1
+  reverie envs check my_package.worlds:Maze --json"""
+
+
+@dataclass(frozen=True)
+class List:
+    """List the known suites: installed, or which extra brings them, with ids to try."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Play an environment for a moment and report spaces, rewards, speed, determinism and how episodes end."""
+
+    env: Positional[str] = ""
+    """An id, or `module:Class`."""
+    environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    json: bool = False
+    """Print JSON."""
+
+
+def main(words: list[str]) -> int:
+    if words and words[0] in ("-h", "--help"):
+        print(HELP)
+        return 0
+    verb, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else ("list", words)
+    verbs = {"list": show_suites, "check": check}
+    if verb not in verbs:
+        near = difflib.get_close_matches(verb, verbs, n=1)
+        raise UserError(f"`reverie envs {verb}` is not known. Did you mean `reverie envs {(near or ['check ID'])[0]}`?")
+    return verbs[verb](rest)
+
+
+def show_suites(words: list[str]) -> int:
+    options = parse(List, words, verb="envs list")
+    from reverie.envs.suites import SUITES
+
+    rows = [
+        {
+            "suite": suite.name,
+            "installed": suite.installed,
+            "install": "" if suite.installed else suite.remedy,
+            "examples": list(suite.examples),
+            "shows": suite.shows,
+        }
+        for suite in SUITES
+    ]
+    if options.json:
+        print_json(rows)
+    else:
+        print(table([row | {"examples": " ".join(row["examples"])} for row in rows]))
+    return 0
+
+
+def check(words: list[str]) -> int:
+    options = parse(Check, words, verb="envs check")
+    if not options.env:
+        raise UserError("which environment? For example `reverie envs check CartPole-v1`.")
+    from reverie.envs import check as checker
+
+    report = checker.check(options.env, options.environment)
+    if options.json:
+        print_json(report)
+    else:
+        print(table([{"what": name, "found": value} for name, value in report.items()]))
+    return 0

@@ -1,0 +1,48 @@
+"""`reverie eval RUN`: whole episodes in fresh environments, and what they returned."""
+
+from dataclasses import dataclass
+
+from tyro.conf import Positional
+
+from reverie.cli.arguments import parse, parse_seeds, print_json
+from reverie.errors import UserError
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Play episodes with the agent of a run and print the mean return with its 95 % confidence interval.
+
+    examples:
+      reverie eval runs/dreamer3-CartPole-v1-nano-seed0
+      reverie eval dreamer3-CartPole --episodes 20 --seeds 0-4
+      reverie eval dreamer3-CartPole --json
+    """
+
+    run: Positional[str] = ""
+    """The run folder, or the beginning of its name in runs/."""
+    episodes: int = 100
+    """How many, for each seed."""
+    seeds: tuple[str, ...] = ("0",)
+    """Each begins other episodes: 0 1 2, or a range 0-4."""
+    json: bool = False
+    """Print a JSON object with mean, std, confidence, episodes, returns and lengths."""
+
+
+def main(words: list[str]) -> int:
+    options = parse(Evaluate, words, verb="eval")
+    if not options.run:
+        raise UserError("which run? `reverie runs` lists them.")
+    if options.episodes < 1:
+        raise UserError(f"--episodes must be at least 1, got {options.episodes}.")
+    seeds = parse_seeds(options.seeds)
+    from reverie import api
+
+    agent = api.load(options.run)
+    result = api.evaluate(agent, options.episodes, seeds=seeds)
+    if options.json:
+        print_json({"run": str(agent.run), **result.to_json()})
+        return 0
+    low, high = result.confidence
+    print(f"{agent.run}: {result.mean:.6g} ± {result.std:.3g} over {result.n} episodes")
+    print(f"95 % confidence interval of the mean: {low:.6g} to {high:.6g}")
+    return 0

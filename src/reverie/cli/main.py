@@ -1,0 +1,106 @@
+"""`reverie VERB ...`: finds the verb, and turns every expected failure into one message and a documented exit code.
+
+    0    done                           64, 65  input that cannot be read
+    1    the claim does not hold        70      internal error: the traceback stays, please report it
+    2    usage or configuration         74      input or output error
+    28   the disk is full               75      stopped, can be resumed (or another process holds the run)
+    77   not permitted, or read-only    78      something is not installed
+    130  SIGINT after a checkpoint      143     SIGTERM after a checkpoint
+
+`reverie --help` answers without importing a verb, let alone jax: the table below is all it needs.
+"""
+
+import contextlib
+import difflib
+import errno
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+
+import reverie
+from reverie.errors import UserError
+
+VERBS = {
+    "demo": ("demo", "train, evaluate and film an agent on CartPole-v1 in a few minutes"),
+    "train": ("train", "train a method in an environment; the same line again resumes the run"),
+    "resume": ("resume", "continue a run from its newest checkpoint"),
+    "eval": ("evaluate", "play episodes with a trained agent and print its score"),
+    "runs": ("runs", "list the runs of a folder"),
+    "envs": ("envs", "list the known suites of environments, or check one environment"),
+    "estimate": ("estimate", "count a method's parameters and memory without training it"),
+    "verify": ("verify", "run a claim of the results folder again and say whether it holds"),
+}
+"""Verb: (its module in this folder, its line in the help)."""
+
+EXAMPLES = (
+    "reverie demo",
+    "reverie train dreamer3 CartPole-v1 --size nano --budget 5m",
+    "reverie eval runs/dreamer3-CartPole-v1-nano-seed0 --episodes 100",
+    "reverie envs list",
+)
+DISK_CODES = {errno.ENOSPC: 28, errno.EDQUOT: 28, errno.EACCES: 77, errno.EPERM: 77, errno.EROFS: 77, errno.EIO: 74}
+"""What the operating system may refuse outside of our own writing (`data/durable.py` explains that itself)."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    try:
+        return dispatch(list(sys.argv[1:] if words is None else words))
+    except UserError as error:
+        return fail(str(error), error.code)
+    except KeyboardInterrupt:
+        return fail("interrupted.", 130)
+    except BrokenPipeError:  # `reverie runs | head`: the reader has what it wanted
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.close()
+        return 0
+    except OSError as error:
+        if error.errno not in DISK_CODES:
+            raise SystemExit(bug()) from error
+        return fail(f"{error}. Mend this, or choose another folder; a run resumes.", DISK_CODES[error.errno])
+    except Exception as error:
+        raise SystemExit(bug()) from error
+
+
+def dispatch(words: list[str]) -> int:
+    """Hands the words after the verb to its module."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"reverie {reverie.__version__}")
+        return 0
+    verb, *rest = words
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else f"The verbs are {', '.join(VERBS)}."
+        raise UserError(f"there is no verb {verb!r}. {hint} See `reverie --help`.")
+    return importlib.import_module(f"reverie.cli.{VERBS[verb][0]}").main(rest)
+
+
+def overview() -> str:
+    """The text of `reverie --help`."""
+    verbs = "\n".join(f"  {verb:<10}{line}" for verb, (_, line) in VERBS.items())
+    examples = "\n".join(f"  {line}" for line in EXAMPLES)
+    return (
+        "usage: reverie VERB ...\n\nWorld models: learned simulators that an agent can dream in.\n\n"
+        f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
+        "`reverie VERB --help` explains a verb; `reverie --version` prints the version."
+    )
+
+
+def fail(message: str, code: int) -> int:
+    """One message for the user, no traceback."""
+    print(f"reverie: {message}", file=sys.stderr)
+    return code
+
+
+def bug() -> int:
+    """An unexpected error keeps its traceback."""
+    traceback.print_exc()
+    return fail("this is a bug in reverie, not in what you did: please report it with the lines above.", 70)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The live display of a run: step, return, losses, steps per second, remaining time.
+
+On a terminal a bar that redraws itself; elsewhere one plain line every ten seconds; for a machine one JSON object per
+report. It is a hook: the run calls it with a step and the scalars it has just logged, as often as it likes.
+"""
+
+import io
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO, cast
+
+from reverie.run.budget import Budget
+
+Stream = TextIO | io.TextIOBase
+"""What can be written to and says whether it is a terminal."""
+PLAIN_EVERY = 10.0
+"""Seconds between two lines where nobody can redraw."""
+WINDOW = 60.0
+"""Seconds over which the speed is measured: long enough for a steady number, short enough to forget compilation."""
+
+
+class Pace:
+    """How far a run is, how fast it goes, and when it will end.
+
+    Args:
+        budget: where it ends.
+        spent: seconds of the run so far, over all restarts.
+        clock: seconds, ever growing.
+    """
+
+    def __init__(self, budget: Budget, spent: Callable[[], float], clock: Callable[[], float]) -> None:
+        self.budget = budget
+        self.spent = spent
+        self.clock = clock
+        self.samples: deque[tuple[float, int]] = deque()
+
+    def update(self, step: int) -> None:
+        now = self.clock()
+        self.samples.append((now, step))
+        while len(self.samples) > 2 and now - self.samples[0][0] > WINDOW:
+            self.samples.popleft()
+
+    @property
+    def step(self) -> int:
+        return self.samples[-1][1] if self.samples else 0
+
+    @property
+    def fraction(self) -> float:
+        """0 at the beginning, 1 at the end."""
+        return min(1.0, self.budget.fraction(self.step, self.spent()))
+
+    @property
+    def rate(self) -> float | None:
+        """Steps per second over the last minute; None until a step was made in it."""
+        if len(self.samples) < 2:
+            return None
+        (then, before), (now, after) = self.samples[0], self.samples[-1]
+        return (after - before) / (now - then) if now > then and after > before else None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds, by the budget's own clock or by the speed."""
+        if self.budget.steps is None:
+            return max(0.0, (self.budget.seconds or 0.0) - self.spent())
+        return max(0, self.budget.steps - self.step) / self.rate if self.rate else None
+
+    def describe(self) -> tuple[str, str]:
+        """("12,400 of 30,000", "97 steps/s   3:01 left")."""
+        total = duration(self.budget.seconds) if self.budget.steps is None else f"{self.budget.steps:,}"
+        rate = f"{self.rate:.0f} steps/s" if self.rate else "compiling ..."
+        left = "" if self.remaining is None else f"   {duration(self.remaining)} left"
+        return f"{self.step:,} of {total}", rate + left
+
+
+def duration(seconds: float | None) -> str:
+    """283.0 -> "4:43"; None -> "?"."""
+    if seconds is None or not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def describe(scalars: Mapping[str, Any]) -> str:
+    """The return and every loss, shortly: "return 187.0   loss: reward 0.21  value 1.3"."""
+    parts = []
+    returns = [value for name, value in scalars.items() if name.rsplit("/", 1)[-1] == "return"]
+    if returns:
+        parts.append(f"return {returns[-1]:.1f}")
+    losses = {name.split("/", 1)[1]: value for name, value in scalars.items() if name.startswith("loss/")}
+    if losses:
+        parts.append("loss: " + "  ".join(f"{name} {value:.3g}" for name, value in losses.items()))
+    return "   ".join(parts)
+
+
+class Progress:
+    """`with Progress(run.budget, lambda: run.seconds, stream) as run.progress: ...`
+
+    Args:
+        budget: where the run ends.
+        spent: seconds of the run so far.
+        stream: where to write; a terminal gets the live bar.
+        machine: one JSON object per report instead.
+        clock: seconds, ever growing.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        spent: Callable[[], float],
+        stream: Stream,
+        *,
+        machine: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.pace = Pace(budget, spent, clock)
+        self.stream = stream
+        self.machine = machine
+        self.clock = clock
+        self.latest: dict[str, Any] = {}
+        self.printed = -math.inf
+        self.unprinted = False
+        self.bar = None if machine or not stream.isatty() else Bar(stream)
+
+    def __enter__(self) -> "Progress":
+        if self.bar is not None:
+            self.bar.live.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self.bar is not None:
+            self.bar.live.stop()
+        elif self.unprinted and not self.machine:
+            self.write(self.line())
+
+    def __call__(self, step: int, scalars: Mapping[str, Any]) -> None:
+        self.pace.update(step)
+        self.latest.update(scalars)
+        if self.machine:
+            self.report(step, scalars)
+        elif self.bar is not None:
+            self.bar.update(self.pace, describe(self.latest))
+        elif self.clock() - self.printed >= PLAIN_EVERY:
+            self.write(self.line())
+            self.printed, self.unprinted = self.clock(), False
+        else:
+            self.unprinted = True
+
+    def report(self, step: int, scalars: Mapping[str, Any]) -> None:
+        """What was logged, for a machine; JSON has no word for numbers that are none."""
+        if scalars:
+            numbers = {name: float(value) for name, value in scalars.items()}
+            finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+            self.write(json.dumps({"event": "progress", "step": step, **finite}))
+
+    def line(self) -> str:
+        """The whole state on one line, for logs and pipes."""
+        position, rate = self.pace.describe()
+        head = f"step {position} ({100 * self.pace.fraction:.0f} %)"
+        return "   ".join(part for part in (head, describe(self.latest), rate) if part)
+
+    def write(self, line: str) -> None:
+        print(line, file=self.stream, flush=True)
+
+
+class Bar:
+    """The redrawn display: a bar with its numbers, and a line with the return and the losses under it."""
+
+    def __init__(self, stream: Stream) -> None:
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
+        from rich.progress import Progress as Columns
+        from rich.text import Text
+
+        position, rate = TextColumn("{task.description}"), TextColumn("{task.fields[rate]}")
+        self.columns = Columns(SpinnerColumn(), position, BarColumn(), TaskProgressColumn(), rate)
+        self.task = self.columns.add_task("", total=1.0, rate="compiling ...")
+        self.text: Any = Text("", style="dim", overflow="ellipsis", no_wrap=True)
+        console = Console(file=cast(Any, stream))
+        self.live = Live(Group(self.columns, self.text), console=console, refresh_per_second=8)
+
+    def update(self, pace: Pace, text: str) -> None:
+        position, rate = pace.describe()
+        self.columns.update(self.task, completed=pace.fraction, description=position, rate=rate)
+        self.text.plain = "  " + text

@@ -1,0 +1,118 @@
+"""The agent of a run: a trained policy between native observations and native actions.
+
+Everything that depends on the model's view of the world (which arrays, which scale, what was seen before) happens in
+here, so that three lines in any Gymnasium loop are enough. Elsewhere: loading one (`api.py`), the policies themselves
+(`behaviours/`, `methods/`).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.leaves import resize
+from reverie.envs.make import Environment
+from reverie.evaluate import returns
+from reverie.evaluate.returns import Returns
+from reverie.protocol import AbstractPolicy, Trained
+
+World = str | Callable[[], Any]
+"""An environment: an id, `module:Class`, or a class or function that makes a `gymnasium.Env`."""
+
+
+class Agent:
+    """What a run has learned, ready to act: native Gymnasium observations in, native actions out.
+
+        agent = reverie.load("runs/dreamer3-CartPole-v1-nano-seed0")
+        observation, _ = env.reset()
+        agent.reset()
+        while ...:
+            observation, reward, terminated, truncated, _ = env.step(agent.act(observation))
+
+    It remembers what it has seen since `reset`: call that whenever an episode begins. For n environments at once,
+    `reset(batch=n)`, and say with `is_first` which of them have just begun another episode. An agent that learned from
+    pixels is shown `env.render()`; one that learned with an action repeat acts once every `repeat` simulator steps.
+    """
+
+    def __init__(
+        self, run: Path, trained: Trained, environment: World, options: EnvironmentConfig, conversions: Environment
+    ) -> None:
+        self.run = run
+        """The run folder."""
+        self.trained = trained
+        """The world model, the policy and the heads."""
+        self.environment = environment
+        self.options = options
+        """How the environment is shown and stepped."""
+        self._conversions = conversions
+        self._batch: int | None = None
+        self.reset()
+
+    @property
+    def repeat(self) -> int:
+        """Simulator steps for each action."""
+        return self._conversions.repeat
+
+    def reset(self, batch: int | None = None, *, seed: int = 0) -> None:
+        """Forget everything: an episode begins, or `batch` of them side by side. The seed is of its own choices."""
+        if batch is not None and batch < 1:
+            raise ValueError(f"Agent.reset: batch must be at least 1, got {batch}")
+        self._batch = batch
+        initial = self.trained.policy.initial()
+        self._carry = jax.tree.map(lambda leaf: jnp.stack([leaf] * (batch or 1)), initial)
+        self._begun = np.ones(batch or 1, bool)
+        self._key = jr.key(seed)
+
+    def act(self, observation: Any, *, is_first: Any = None) -> Any:
+        """The action to take now, as the environment takes it; with a batch, as a vector environment does.
+
+        Args:
+            observation: as the environment gives it; with a batch, as a vector environment gives it.
+            is_first: of a batch, which begin another episode with this observation.
+        """
+        count = self._batch or 1
+        singles = [_at(observation, place) for place in range(count)] if self._batch else [observation]
+        rows = [self._conversions.observe(self._picture(single)) for single in singles]
+        stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        first = self._begun if is_first is None else self._begun | np.asarray(is_first, bool).reshape(count)
+        self._key, key = jr.split(self._key)
+        actions, self._carry = _act(self.trained.policy, self._carry, stacked, first, key)
+        self._begun = np.zeros(count, bool)
+        natives = [self._conversions.act(np.asarray(action)) for action in actions]
+        return np.stack(natives) if self._batch else natives[0]
+
+    def evaluate(self, episodes: int = 100, *, seed: int = 0) -> Returns:
+        """Plays whole episodes in fresh environments: mean, std, confidence and returns. What it remembers stays."""
+        return returns.evaluate(self.trained, self.environment, self.options, episodes=episodes, seed=seed)
+
+    def _picture(self, observation: Any) -> Any:
+        """An agent that learned from pixels may be shown the bare picture, of any size."""
+        if not self.options.pixels or isinstance(observation, dict):
+            return observation
+        side, picture = self.options.size, np.asarray(observation)
+        return {"image": resize(picture, side) if side and picture.shape[:2] != (side, side) else picture}
+
+
+@eqx.filter_jit
+def _act(policy: AbstractPolicy[Any], carry: Any, observation: Any, is_first: Any, key: Any) -> tuple[Any, Any]:
+    """One action for each of a batch."""
+
+    def act(carry: Any, observation: Any, is_first: Any, key: Any) -> tuple[Any, Any]:
+        return policy.act(carry, observation, is_first, key=key)
+
+    return jax.vmap(act)(carry, observation, is_first, jr.split(key, len(is_first)))
+
+
+def _at(batched: Any, place: int) -> Any:
+    """One of a batch of observations, as vector environments stack them."""
+    if isinstance(batched, dict):
+        return {name: _at(part, place) for name, part in batched.items()}
+    if isinstance(batched, tuple) and not all(isinstance(part, str) for part in batched):
+        return tuple(_at(part, place) for part in batched)
+    return batched[place]
