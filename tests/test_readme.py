@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-SHORTER = {"--budget 5m": "--steps 1000", "--episodes 100": "--episodes 2"}
+SHORTER = {"--steps 30000": "--steps 1000", "--episodes 100": "--episodes 2"}
 
 
 def blocks(language: str) -> list[str]:
