@@ -52,11 +52,12 @@ def opens_for_writing(call: ast.Call) -> bool:
     name = dotted(call.func)
     if name.rpartition(".")[2] not in ("open", "fdopen"):
         return False
-    bare = name in ("open", "io.open", "os.fdopen", "builtins.open", "gzip.open", "codecs.open")
-    given = call.args[1:2] if bare else call.args[:1]
+    owner = name.rpartition(".")[0].rpartition(".")[2]
+    bare = owner in ("", "io", "os", "builtins", "gzip", "codecs", "Path")
+    given = call.args[1:2] if bare else [] if owner.istitle() else call.args[:1]  # Image.open and Run.open only read
     given += [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
     modes = [mode.value if isinstance(mode, ast.Constant) else "w" for mode in given]
-    return name != "Image.open" and any(set(str(mode)) & set("wax+") for mode in modes)
+    return any(set(str(mode)) & set("wax+") for mode in modes)
 
 
 def writers(source: Source) -> list[str]:
@@ -110,6 +111,8 @@ def test_what_only_looks_like_it_is_not() -> None:
         "open(path, mode='ab')",
         "open(path, mode)",
         "path.open('r+b')",
+        "path.open(mode)",
+        "Path.open(path, 'w')",
         "with path.open(mode='x') as file:\n    pass",
         "path.write_text('a')",
         "(folder / 'a').write_bytes(b'')",
@@ -128,5 +131,5 @@ def test_planted_writing_is_seen(text: str) -> None:
 
 def test_reading_is_not() -> None:
     text = "open(path)\nopen(path, 'rb')\npath.open()\npath.open('r')\nos.open(os.devnull, os.O_WRONLY)\n"
-    text += "Image.open('a.png')\nimage.save(buffer)"
+    text += "Image.open('a.png')\nimage.save(buffer)\nRun.open(folder)"
     assert writers({"run/run.py": text}) == []
