@@ -2,7 +2,6 @@ import sys
 import threading
 import time
 
-import pytest
 from envs.worlds import FIRST_SEED, Counter, HangsOnce
 
 from reverie.envs.config import EnvironmentConfig

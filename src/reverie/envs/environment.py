@@ -19,7 +19,7 @@ from reverie.types import Step
 
 Env = gymnasium.Env[Any, Any]
 LARGEST = float(np.finfo(np.float32).max)
-Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
+Draw = Callable[[dict[str, np.ndarray]], np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Environment:
         self.spaces = self._conversion.spaces
         self.dropped = self._conversion.dropped
         self.repeat = world.repeat
-        self.fps = float(env.metadata.get("render_fps") or 30)
+        self.fps = float(env.metadata.get("render_fps") or 30) / world.repeat
         self._steps = 0
 
     def reset(self, seed: int) -> Step:

@@ -129,7 +129,8 @@ class Pool:
         self._actions = [list(actions) for actions in played]
         if self.last is None:
             return []
-        running = np.flatnonzero(~(self.last.terminated | self.last.truncated)).tolist()
+        ended = np.asarray(self.last.terminated | self.last.truncated)
+        running = np.flatnonzero(~ended).tolist()
         with self._closed_if_broken():
             lost = self._replay(running)
         rows = self._rows.read()

@@ -18,6 +18,8 @@ from reverie.errors import UserError
 from reverie.types import ArraySpec, Spaces
 
 Space = gymnasium.Space[Any]
+ENDLESS = 1e30
+"""A bound beyond this is none; some environments write the largest float for infinity."""
 
 
 class Conversion:
@@ -116,5 +118,5 @@ def _action_spec(space: Space) -> ArraySpec:
 def _bounds(space: Space) -> tuple[np.ndarray, np.ndarray]:
     assert isinstance(space, gymnasium.spaces.Box)
     low, high = space.low.reshape(-1).astype(np.float64), space.high.reshape(-1).astype(np.float64)
-    known = np.isfinite(low) & np.isfinite(high)
+    known = (np.abs(low) < ENDLESS) & (np.abs(high) < ENDLESS)
     return np.where(known, low, -1.0), np.where(known, high, 1.0)

@@ -86,6 +86,7 @@ SUITES: tuple[Suite, ...] = (
         owns=_named(*BOX2D),
         examples=("LunarLander-v3", "CarRacing-v3"),
         shows="numbers; CarRacing is colour, resized to 64x64",
+        module="boxes",
     ),
     Suite(
         name="mujoco",
