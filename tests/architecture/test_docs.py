@@ -8,7 +8,7 @@ from architecture.source import ROOT, Source, package
 from architecture.test_project import PROJECT
 
 from reverie import errors
-from reverie.cli.main import VERBS
+from reverie.cli.main import VERBS, main
 from reverie.envs.suites import SUITES
 
 DTYPES = {"Float", "Int", "UInt8", "Bool", "Shaped", "Num", "Inexact", "Real", "Integer", "Key"}
@@ -95,3 +95,19 @@ def test_every_suite_is_documented_with_its_extra() -> None:
 def test_links_lead_somewhere(path) -> None:
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+LINES = sorted({line for path in PAGES for line in re.findall(r"^reverie (.*)$", path.read_text(), flags=re.MULTILINE)})
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_line_has_options_that_exist(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    verb, *words = line.split()
+    flags = [word for word in words if word.startswith("--")]
+    subject = {"envs": words[:1], "train": words[:2]}.get(verb, [])
+    try:
+        main([verb, *subject, "--help"])
+    except SystemExit as done:
+        assert done.code in (0, None)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert [flag for flag in flags if not re.search(rf"{flag}\b", shown)] == []
