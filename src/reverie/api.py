@@ -28,7 +28,7 @@ from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
 from reverie.evaluate.returns import Returns, bootstrap
 from reverie.run import budget as budgets
-from reverie.run import compilation, manifest, runs, settings
+from reverie.run import compilation, devices, manifest, runs, settings
 from reverie.run.agent import Agent
 from reverie.run.agent import World as World
 from reverie.run.run import Run
@@ -84,6 +84,7 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
         environment: only for a run whose environment is a class or function that cannot be imported by its name.
     """
     compilation.cache()
+    devices.use_both_cores()
     opened = Run.open(runs.find(run))
     world = environment or opened.manifest["environment"]
     options = options_of(opened)
@@ -95,6 +96,8 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
 
 def evaluate(agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,)) -> Returns:
     """Plays `episodes` whole episodes for each seed, all counted together, and notes the outcome in the run folder."""
+    if episodes < 1 or not seeds:
+        raise UserError(f"an evaluation needs at least one episode and one seed, got {episodes} and {list(seeds)}.")
     parts = [agent.evaluate(episodes, seed=seed) for seed in seeds]
     together = tuple(value for part in parts for value in part.returns)
     lengths = tuple(length for part in parts for length in part.lengths)
@@ -173,6 +176,8 @@ def start(
     new: bool,
 ) -> Run:
     """The run folder, created or found again. The environment is opened once, so that a wrong id leaves no folder."""
+    if not 0 <= seed < 2**31:
+        raise UserError(f"a seed is a whole number from 0 to {2**31 - 1}, got {seed}.")
     make(environment, options).close()
     description = {
         "method": name,
@@ -204,6 +209,7 @@ def again(run: str | Path, *, steps: int | None = None) -> Run:
 def work(run: Run, environment: World | None = None) -> None:
     """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
     compilation.cache()
+    devices.use_both_cores()
     with run:
         module = method(run.manifest["method"])
         module.train(run, config_of(run), environment or run.manifest["environment"], options_of(run))

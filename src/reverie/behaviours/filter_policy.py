@@ -22,6 +22,11 @@ class Memory(eqx.Module):
     belief: Belief
     action: Float[Array, "*batch action"]
 
+    @property
+    def latents(self) -> dict[str, Array]:
+        """What a replay stores with the row that was just acted on."""
+        return self.belief.latents
+
 
 class FilterPolicy(AbstractPolicy[Memory]):
     """The world model's filter and the actor."""
@@ -40,7 +45,3 @@ class FilterPolicy(AbstractPolicy[Memory]):
         belief = filter_step(self.world, carry.belief, carry.action, encoded, is_first, key=belief_key)
         action = self.actor(belief.features).sample(key=action_key)
         return action, Memory(belief, action_vector(self.actor.spec, action))
-
-    def latents(self, carry: Memory) -> dict[str, Array]:
-        """What a replay stores with the row that was just acted on."""
-        return carry.belief.latents

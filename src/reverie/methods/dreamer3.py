@@ -40,6 +40,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import Factory
 from reverie.protocol import Trained
 from reverie.rollout import filter, over_time, rollout_policy
+from reverie.run import devices
 from reverie.run.experience import Experience, ExperienceConfig, Stack
 from reverie.run.run import Run
 from reverie.types import Sequence, Spaces
@@ -125,9 +126,9 @@ def _paper(hidden: int) -> Config:
 
 
 NANO = Config(
-    rssm=RSSMConfig(deter=256, hidden=64, stoch=16, classes=8), depth=4, units=64, batch=16, length=32,
+    rssm=RSSMConfig(deter=128, hidden=64, stoch=8, classes=8), depth=4, units=64, batch=16, length=16,
     learning_rate=4e-4, warmup=200,
-    experience=ExperienceConfig(environments=8, train_ratio=64.0, capacity=1_000_000, dispatch=4),
+    experience=ExperienceConfig(environments=8, train_ratio=48.0, capacity=1_000_000, dispatch=4),
 )  # fmt: skip
 """Ours: vectors on a CPU in minutes. Shorter sequences, ten times the step size, a fifth of the warm-up."""
 TINY = replace(NANO, rssm=RSSMConfig(deter=512, hidden=128, stoch=32, classes=8), depth=8, units=128)
@@ -389,11 +390,11 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
     batch, length, seed = config.batch, config.length, run.seed
     with Experience(environment, options, config.experience, batch=batch, length=length, seed=seed) as experience:
         learner = initialise(experience.spaces, config, key=learner_key)
-        experience.begin(policy(learner.model), learner.model.world.latents, key=act_key)
-        learner = experience.restore(run, learner)
+        experience.begin(policy(learner.model), learner.model.world.latents, lambda memory: memory.latents, key=act_key)
+        learner = devices.copy(experience.restore(run, learner))
         recent = {}
         while not run.finished(experience.steps):
-            for episode in experience.collect(policy(learner.model)):
+            for episode in experience.collect(devices.first(policy(learner.model))):
                 run.log(experience.steps, **{"episode/return": episode.score, "episode/length": episode.length})
             for stack in experience.batches():
                 learner, (latents, recent) = updates(config, stack, learner)

@@ -9,7 +9,7 @@ the replay holds batch * length windows. Batches are drawn one stack ahead, by a
 stack before was taken; latents are read when the stack is taken. All of it depends on counters, never on timing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import Factory
 from reverie.envs.pool import Pool
 from reverie.protocol import AbstractPolicy
+from reverie.run import devices
 from reverie.run.collect import Collector, Episode
 from reverie.run.run import Run
 from reverie.types import Sequence, Step
@@ -65,6 +66,9 @@ class Stack(NamedTuple):
 
 
 Latents = Mapping[str, tuple[tuple[int, ...], str]]
+"""Name -> shape and dtype of what a model stores with each row."""
+Remember = Callable[[Any], Mapping[str, Any]]
+"""From a policy's memory of one environment to these arrays."""
 
 
 class Experience:
@@ -103,15 +107,17 @@ class Experience:
         """Simulator steps so far."""
         return self._collector.steps
 
-    def begin(self, policy: AbstractPolicy[Any], latents: Latents, *, key: PRNGKeyArray) -> None:
-        """The policy whose memory every environment starts with, and what is stored with each row."""
+    def begin(
+        self, policy: AbstractPolicy[Any], latents: Latents, remember: Remember, *, key: PRNGKeyArray
+    ) -> None:
+        """The policy whose memory every environment starts with; what is stored with each row, and how to take it."""
         rows, config = self._length + 1, self._config
         capacity = min(config.capacity, steps_in(config.gibibytes, self.spaces, latents))
         self._replay = Replay(
             self.spaces, latents, streams=config.environments, length=rows, capacity=capacity, seed=self._seed
         )
         self._collector = Collector(self._pool, self._replay)
-        self._acting = Acting(policy, config.environments, tuple(latents), key=key)
+        self._acting = Acting(policy, config.environments, remember, key=key)
 
     def collect(self, policy: AbstractPolicy[Any]) -> list[Episode]:
         """One step of every environment; the episodes that ended with it."""
@@ -135,7 +141,8 @@ class Experience:
             ids = np.stack([batch.ids for batch in drawn])
             self._ids = ids[:, :, 1:]
             sequence = jax.tree.map(lambda *leaves: np.stack(leaves), *[batch.sequence for batch in drawn])
-            yield Stack(sequence, self._replay.latents(ids[:, :, 0]))
+            stack = Stack(sequence, self._replay.latents(ids[:, :, 0]))
+            yield devices.spread(stack, self._batch)
 
     def write_back(self, latents: Mapping[str, Any]) -> None:
         """What the model now remembers at the rows [dispatch, batch, length] of the last stack, the first excepted."""
@@ -179,25 +186,26 @@ class Experience:
 class Acting:
     """A policy at work in many environments: its memory of each, and the clock that its keys are made of."""
 
-    def __init__(self, policy: AbstractPolicy[Any], count: int, latents: tuple[str, ...], *, key: PRNGKeyArray) -> None:
+    def __init__(self, policy: AbstractPolicy[Any], count: int, remember: Remember, *, key: PRNGKeyArray) -> None:
         self.memory = jax.tree.map(lambda leaf: jnp.stack([leaf] * count), policy.initial())
         self.acts = 0
-        self._latents, self._key = latents, key
+        self._remember, self._key = remember, key
 
     def __call__(self, policy: AbstractPolicy[Any], row: Step) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Actions for a row of every environment, and the latents to store with it."""
         key = jr.fold_in(self._key, self.acts)
-        action, self.memory, latents = _act(policy, self.memory, row.observation, row.is_first, key)
+        outcome = _act(policy, self._remember, self.memory, row.observation, row.is_first, key)
+        self.memory = outcome[1]
         self.acts += 1
-        return np.asarray(action), {name: np.asarray(latents[name]) for name in self._latents}
+        return jax.device_get(outcome[::2])
 
 
 @eqx.filter_jit
-def _act(policy, memory, observation, is_first, key):
-    """One action per environment."""
+def _act(policy, remember, memory, observation, is_first, key):
+    """One action per environment, the new memories, and what to store of them."""
 
     def act(carry, observation, is_first, key):
         return policy.act(carry, observation, is_first, key=key)
 
     action, memory = jax.vmap(act)(memory, observation, is_first, jr.split(key, len(is_first)))
-    return action, memory, jax.vmap(policy.latents)(memory)
+    return action, memory, jax.vmap(remember)(memory)
