@@ -19,14 +19,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from reverie.nn import bilinear
 from reverie.nn.linear import initial_weight
 from reverie.nn.phases import Image, Kernel, depth_to_space, pooled_kernel, space_to_depth, upsampled_kernel
 
 
 def convolve(x: Image, weight: Kernel) -> Image:
     """SAME, stride 1."""
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(x[None], weight, (1, 1), "SAME", dimension_numbers=layout)[0]
+    return bilinear.convolve(x[None], weight)[0]
 
 
 def upsample(x: Image) -> Image:
