@@ -7,6 +7,7 @@ if any, stand in a second panel. The open-loop error is drawn against the steps 
 
 import importlib.util
 import io
+import itertools
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -67,7 +68,7 @@ def learning_curve(
     if not runs or not any(len(run.episodes[0]) or len(run.evaluations[0]) for run in runs):
         raise UserError("There is no learning curve yet: no episode has ended. Train on, then draw it again.")
     losses = runs[0].losses
-    figure, axes = _figure([3, 2] if losses else [1], width=8.0, height=6.6 if losses else 4.6)
+    figure, axes = _figure([3, 2] if losses else [1], width=8.0, height=7.0 if losses else 4.6)
     _draw_returns(axes[0], runs, goal)
     axes[0].set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=12)
     if losses:
@@ -167,11 +168,18 @@ def _draw_returns(axis: Any, runs: Several[Training], goal: float | None) -> Non
 
 
 def _draw_losses(axis: Any, losses: dict[str, Curve]) -> None:
-    for colour, (name, curve) in zip(_PALETTE, losses.items(), strict=False):
+    for colour, (name, curve) in zip(itertools.cycle(_PALETTE), losses.items(), strict=False):
         axis.plot(*running_mean(curve, max(1, len(curve[0]) // 50)), color=colour, linewidth=1.4, label=name)
     axis.set_ylabel("loss")
     axis.set_yscale("symlog", linthresh=0.1, linscale=0.5)
-    axis.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+    axis.figure.legend(
+        *axis.get_legend_handles_labels(),
+        frameon=False,
+        labelcolor=INK,
+        loc="outside lower center",
+        ncols=4,
+        fontsize=9,
+    )
 
 
 def _band(curves: list[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
