@@ -12,8 +12,11 @@ from reverie.errors import UserError
 Options = TypeVar("Options")
 
 
-def parse(kind: type[Options], words: Sequence[str], *, verb: str, default: Options | None = None) -> Options:
-    """Reads the words into a dataclass; its docstrings are the help. A wrong option ends the process with code 2."""
+def parse(kind: type[Options] | Any, words: Sequence[str], *, verb: str, default: Options | None = None) -> Options:
+    """Reads the words into a dataclass (or one of its kinds, `Train[Config]`); its docstrings are the help.
+
+    A wrong option is explained and ends the process with code 2.
+    """
     prog = f"reverie {verb}"
     markers = (tyro.conf.FlagCreatePairsOff,)
     if default is None:

@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
 
 from reverie.cli.arguments import parse, print_line
 from reverie.cli.progress import duration
@@ -37,7 +39,7 @@ class Demo:
     """Everything random in the run follows from it."""
     episodes: int = 100
     """How many to evaluate over."""
-    run: str = ""
+    run: Annotated[str, arg(metavar="DIR", help_behavior_hint="")] = ""
     """The run folder. Empty: runs/METHOD-ENV-SIZE-seedSEED."""
     new: bool = False
     """Start another folder, even if the same run exists."""
@@ -57,8 +59,7 @@ def main(words: list[str]) -> int:
         api.work(run)
     if run.stop:
         return outcome(run, machine=options.json)
-    training = time.monotonic() - begun
-    say(f"trained in {duration(training)}; now {options.episodes} episodes in fresh environments ...")
+    say(f"trained for {duration(run.seconds)}; now {options.episodes} episodes in fresh environments ...")
     agent = api.load(run.directory)
     result = api.evaluate(agent, options.episodes)
     say("drawing the learning curve, the agent and its dream ...")
@@ -71,7 +72,7 @@ def main(words: list[str]) -> int:
     low, high = result.confidence
     score = f"score: {result.mean:.1f} ± {result.std:.1f} over {result.n} episodes"
     say(f"\n{score} (95 % confidence interval of the mean: {low:.1f} to {high:.1f})")
-    say(f"{duration(time.monotonic() - begun)} in all, of which training {duration(training)}")
+    say(f"trained for {duration(run.seconds)}; this command took {duration(time.monotonic() - begun)} in all")
     say(following(options, run))
     return 0
 

@@ -2,10 +2,11 @@
 
 import difflib
 from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from reverie.cli.arguments import parse, print_json, table
+from reverie.cli.arguments import parse, print_json, show, table
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 
@@ -32,7 +33,7 @@ class List:
 class Check:
     """Play an environment for a moment and report spaces, rewards, speed, determinism and how episodes end."""
 
-    env: Positional[str] = ""
+    env: Annotated[str, Positional, arg(metavar="ENV", help_behavior_hint="")] = ""
     """An id, or `module:Class`."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     json: bool = False
@@ -82,5 +83,12 @@ def check(words: list[str]) -> int:
     if options.json:
         print_json(report)
     else:
-        print(table([{"what": name, "found": value} for name, value in report.items()]))
+        print(table([{"what": name, "found": sentence(value)} for name, value in report.items()]))
     return 0
+
+
+def sentence(value: Any) -> Any:
+    """One finding on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {show(part)}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -6,8 +6,9 @@ world. Actions are choices `17`, several choices at once `5,3`, or continuous nu
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from reverie.cli.arguments import parse, print_json, table
 from reverie.errors import UserError
@@ -29,7 +30,7 @@ class Estimate:
       reverie estimate dreamer3 --env CartPole-v1
     """
 
-    method: Positional[str] = "dreamer3"
+    method: Annotated[str, Positional, arg(metavar="METHOD", help_behavior_hint="")] = "dreamer3"
     """The method."""
     observation: tuple[str, ...] = ()
     """What the world shows: an image, 64x64x3 (height, width, channels), or numbers, 24. Several are shown at once."""

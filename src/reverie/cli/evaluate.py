@@ -1,8 +1,9 @@
 """`reverie eval RUN`: whole episodes in fresh environments, and what they returned."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from reverie.cli.arguments import parse, parse_seeds, print_json
 from reverie.errors import UserError
@@ -18,7 +19,7 @@ class Evaluate:
       reverie eval dreamer3-CartPole --json
     """
 
-    run: Positional[str] = ""
+    run: Annotated[str, Positional, arg(metavar="RUN", help_behavior_hint="")] = ""
     """The run folder, or the beginning of its name in runs/."""
     episodes: int = 100
     """How many, for each seed."""
@@ -32,8 +33,6 @@ def main(words: list[str]) -> int:
     options = parse(Evaluate, words, verb="eval")
     if not options.run:
         raise UserError("which run? `reverie runs` lists them.")
-    if options.episodes < 1:
-        raise UserError(f"--episodes must be at least 1, got {options.episodes}.")
     seeds = parse_seeds(options.seeds)
     from reverie import api
 

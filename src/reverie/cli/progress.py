@@ -18,8 +18,8 @@ Stream = TextIO | io.TextIOBase
 """What can be written to and says whether it is a terminal."""
 PLAIN_EVERY = 10.0
 """Seconds between two lines where nobody can redraw."""
-WINDOW = 60.0
-"""Seconds over which the speed is measured: long enough for a steady number, short enough to forget compilation."""
+WINDOW = 30.0
+"""Seconds over which speed is measured: long enough for a steady number, short enough to forget compilation soon."""
 
 
 class Pace:
@@ -54,7 +54,7 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Steps per second over the last minute; None until a step was made in it."""
+        """Steps per second over the window; None until a step was made in it."""
         if len(self.samples) < 2:
             return None
         (then, before), (now, after) = self.samples[0], self.samples[-1]
@@ -70,9 +70,9 @@ class Pace:
     def describe(self) -> tuple[str, str]:
         """("12,400 of 30,000", "97 steps/s   3:01 left")."""
         total = duration(self.budget.seconds) if self.budget.steps is None else f"{self.budget.steps:,}"
-        rate = f"{self.rate:.0f} steps/s" if self.rate else "compiling ..."
+        waiting = "compiling ..." if self.fraction < 1 else ""
         left = "" if self.remaining is None else f"   {duration(self.remaining)} left"
-        return f"{self.step:,} of {total}", rate + left
+        return f"{self.step:,} of {total}", (f"{self.rate:.0f} steps/s" if self.rate else waiting) + left
 
 
 def duration(seconds: float | None) -> str:
@@ -179,7 +179,7 @@ class Bar:
         position, rate = TextColumn("{task.description}"), TextColumn("{task.fields[rate]}")
         self.columns = Columns(SpinnerColumn(), position, BarColumn(), TaskProgressColumn(), rate)
         self.task = self.columns.add_task("", total=1.0, rate="compiling ...")
-        self.text: Any = Text("", style="dim", overflow="ellipsis", no_wrap=True)
+        self.text: Any = Text("", style="dim")
         console = Console(file=cast(Any, stream))
         self.live = Live(Group(self.columns, self.text), console=console, refresh_per_second=8)
 

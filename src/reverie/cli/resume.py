@@ -1,8 +1,9 @@
 """`reverie resume RUN`: go on from the newest checkpoint, with the settings the run was begun with."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from reverie.cli.arguments import parse
 from reverie.cli.watch import outcome, watching
@@ -18,7 +19,7 @@ class Resume:
       reverie resume dreamer3-CartPole --steps 60000
     """
 
-    run: Positional[str] = ""
+    run: Annotated[str, Positional, arg(metavar="RUN", help_behavior_hint="")] = ""
     """The run folder, or the beginning of its name in runs/."""
     steps: int = 0
     """Move its end to so many steps of the simulator. 0: leave it."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from reverie.cli.arguments import parse, print_json, table
 
@@ -18,7 +19,7 @@ class Runs:
       reverie runs /data/experiments
     """
 
-    folder: Positional[Path] = Path("runs")
+    folder: Annotated[Path, Positional, arg(metavar="FOLDER")] = Path("runs")
     """Where to look, this folder and all below it."""
     json: bool = False
     """Print a JSON list of objects with at least run, method, environment, steps and score."""

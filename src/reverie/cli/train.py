@@ -7,9 +7,9 @@ can be changed on the line, `--config.batch 8`, and every setting of the environ
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from reverie.cli.arguments import parse
 from reverie.cli.watch import outcome, watching
@@ -31,19 +31,19 @@ class Train(Generic[Config]):
 
     config: Config
     """The settings of the method, at the chosen size."""
-    method: Positional[str] = ""
+    method: Annotated[str, Positional, arg(metavar="METHOD", help_behavior_hint="")] = ""
     """The method: dreamer3."""
-    env: Positional[str] = ""
+    env: Annotated[str, Positional, arg(metavar="ENV", help_behavior_hint="")] = ""
     """A Gymnasium id (`reverie envs list`), or a class of yours: module:Class."""
     size: str = "nano"
     """One dial for the whole method: nano and tiny for CPUs, then the paper's 1m 12m 25m 50m 100m 200m 400m."""
     steps: int = 0
     """Train until so many steps of the simulator. 0: until the budget is used, or 100,000."""
-    budget: str = ""
+    budget: Annotated[str, arg(metavar="TIME", help_behavior_hint="")] = ""
     """Train for so long: 90s, 10m, 2h."""
     seed: int = 0
     """Everything random in the run follows from it."""
-    run: str = ""
+    run: Annotated[str, arg(metavar="DIR", help_behavior_hint="")] = ""
     """The run folder. Empty: runs/METHOD-ENV-SIZE-seedSEED."""
     new: bool = False
     """Start another folder, even if the same run exists."""

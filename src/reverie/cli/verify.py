@@ -8,9 +8,9 @@ the claim does not hold.
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from reverie.cli.arguments import parse, parse_seeds, print_json, table
 from reverie.cli.watch import outcome, watching
@@ -35,7 +35,7 @@ class Verify:
       reverie verify mine --record --runs runs/a runs/b --goal 475 --needed 2
     """
 
-    row: Positional[str] = ""
+    row: Annotated[str, Positional, arg(metavar="ROW", help_behavior_hint="")] = ""
     """A file, or its name in --results."""
     seeds: tuple[str, ...] = ()
     """Which seeds to run: 0 1 2, or a range 0-4. None: those of the row."""
@@ -134,12 +134,12 @@ def recorded(options: Verify) -> Claim:
 
     if options.goal is None:
         raise UserError("what is claimed of these runs? Say it with --goal 475 (and --needed 4 for 4 of them).")
+    goal = Goal(options.goal, options.needed, options.measure)
     runs = [api.Run.open(api.runs.find(name)) for name in options.runs]
     about = [_claimed(run) for run in runs]
     for run, other in zip(runs, about, strict=True):
         if other != about[0]:
             raise UserError(f"{run.directory} is another setting than {runs[0].directory}: {other} and {about[0]}.")
-    goal = Goal(options.goal, options.needed, options.measure)
     seeds = tuple(measured(run, options.episodes) for run in runs)
     return Claim(name=Path(options.row).stem, goal=goal, seeds=seeds, **about[0], **provenance())
 

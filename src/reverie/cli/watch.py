@@ -28,8 +28,8 @@ def outcome(run: "Run", *, machine: bool = False) -> int:
     """The last line, and the exit code: 0, or 128 and the number of the signal that stopped the run."""
     from reverie.run.runs import describe
 
-    entry = describe(run.directory)
     if machine:
+        entry = describe(run.directory) | {"steps": run.step}
         print_line({"event": "interrupted" if run.stop else "finished", **entry})
     elif run.stop:
         print(f"stopped at step {run.step:,}; continue with: reverie resume {run.directory}")

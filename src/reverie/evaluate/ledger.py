@@ -163,11 +163,13 @@ def _seed(entry: dict[str, Any]) -> Seed:
     numbers: dict[str, Any] = {name: float(entry[name]) for name in ("wall_clock", "mean", "std")}
     numbers["returns"] = tuple(float(value) for value in entry["returns"])
     numbers["curve"] = tuple((int(step), float(value)) for step, value in entry["curve"])
-    return Seed(**entry | numbers | {"confidence": (float(low), float(high))})
+    numbers["confidence"] = (float(low), float(high))
+    return Seed(**entry | numbers)
 
 
 def _goal(entry: dict[str, Any]) -> Goal:
-    return Goal(**entry | {"threshold": float(entry["threshold"])})
+    numbers: dict[str, Any] = {"threshold": float(entry["threshold"])}
+    return Goal(**entry | numbers)
 
 
 def _indent(value: Any, depth: int = 0) -> str:
