@@ -62,6 +62,14 @@ def test_a_curve_is_a_picture_of_readable_size():
     assert pixels(png, plots._PALETTE[1]) > 50  # the evaluation
 
 
+def test_every_loss_is_drawn():
+    names = [f"loss of part {number}" for number in range(11)]  # more than there are colours
+    curve = (np.array([1.0, 2.0]), np.array([3.0, 1.0]))
+    run = Training(curve, losses=dict.fromkeys(names, curve))
+    svg = learning_curve([run], title="many", kind="svg").decode()
+    assert all(name in svg for name in names)
+
+
 def test_seeds_become_a_mean_and_a_band():
     svg = learning_curve([training(1.0), training(2.0)], title="two <seeds>", kind="svg").decode()
     ElementTree.fromstring(svg)

@@ -172,14 +172,8 @@ def _draw_losses(axis: Any, losses: dict[str, Curve]) -> None:
         axis.plot(*running_mean(curve, max(1, len(curve[0]) // 50)), color=colour, linewidth=1.4, label=name)
     axis.set_ylabel("loss")
     axis.set_yscale("symlog", linthresh=0.1, linscale=0.5)
-    axis.figure.legend(
-        *axis.get_legend_handles_labels(),
-        frameon=False,
-        labelcolor=INK,
-        loc="outside lower center",
-        ncols=4,
-        fontsize=9,
-    )
+    named = axis.get_legend_handles_labels()
+    axis.figure.legend(*named, frameon=False, labelcolor=INK, loc="outside lower center", ncols=4, fontsize=9)
 
 
 def _band(curves: list[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
