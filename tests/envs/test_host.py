@@ -70,5 +70,5 @@ def test_what_cannot_be_made_says_why() -> None:
 
 def test_facts() -> None:
     facts = Host("reverie/End-v0", EnvironmentConfig(repeat=2), (0,)).facts()
-    assert (facts.repeat, facts.fps, facts.spaces.action.classes) == (2, 30.0, (2,))
+    assert (facts.repeat, facts.fps, facts.spaces.action.classes) == (2, 15.0, (2,))
     assert np.isfinite(facts.fps)

@@ -217,7 +217,7 @@ def test_seeds_differ_by_all_three() -> None:
 
 def test_the_pool_hands_on_what_its_environments_say() -> None:
     with Pool("CartPole-v1", EnvironmentConfig(repeat=2), count=1, workers=1) as pool:
-        assert (pool.id, pool.repeat, pool.fps, pool.spaces.action.classes) == ("CartPole-v1", 2, 50.0, (2,))
+        assert (pool.id, pool.repeat, pool.fps, pool.spaces.action.classes) == ("CartPole-v1", 2, 25.0, (2,))
 
 
 SCRIPT = """

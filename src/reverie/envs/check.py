@@ -4,6 +4,7 @@
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,10 @@ def check(environment: str | Factory, config: EnvironmentConfig | None = None) -
             "reward": _rewards(rows),
             "episodes": _lengths(episodes),
             "ends": _ends(episodes),
-            "same seed, same episode": _repeatable(world, twin),
-            "other seed, other episode": not _same(_episode(world, 0)[:1], _episode(world, 1)[:1]),
+            "with a clock of 5 steps": _clocked(environment, config or EnvironmentConfig()),
+            # the twin is new, the world has played: a seed must wipe the past
+            "same seed, same episode": _same(_episode(twin, 0), _episode(world, 0)),
+            "other seed, other episode": not _same(_episode(world, 0), _episode(world, 1, actions=0)),
         }
     finally:
         world.close()
@@ -53,12 +56,11 @@ def _play(world: Environment) -> tuple[list[list[Step]], float]:
     return episodes, max(time.monotonic() - begin, 1e-9)
 
 
-def _episode(world: Environment, number: int, steps: int = STEPS) -> list[Step]:
-    """Random actions, the same ones for the same number, for at most so many steps."""
-    seed = episode_seed(0, 0, number)
-    rng = np.random.default_rng(seed)
-    rows = [world.reset(seed)]
-    while len(rows) <= steps and not (rows[-1].terminated or rows[-1].truncated):
+def _episode(world: Environment, number: int, *, actions: int | None = None) -> list[Step]:
+    """The episode of a number, with the random actions of the same number unless told otherwise."""
+    rng = np.random.default_rng(number if actions is None else actions)
+    rows = [world.reset(episode_seed(0, 0, number))]
+    while len(rows) <= STEPS and not (rows[-1].terminated or rows[-1].truncated):
         rows.append(world.step(random_action(world.spaces.action, rng)))
     return rows
 
@@ -70,12 +72,16 @@ def random_action(spec: ArraySpec, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(-1, 1, spec.shape).astype(np.float32)
 
 
-def _repeatable(world: Environment, twin: Environment) -> bool | str:
-    """Whether a seed alone decides an episode: in another copy, and in a copy that has played before."""
-    fresh = _episode(twin, 0)
-    if not _same(fresh, _episode(world, 0)):
-        return "no: a new copy and one that has played before differ; a resumed run will cut its episodes"
-    return True
+def _clocked(environment: str | Factory, config: EnvironmentConfig) -> str:
+    """How an episode ends that is not given the time."""
+    world = make(environment, replace(config, time_limit=5))
+    try:
+        episode = _episode(world, 0)
+    finally:
+        world.close()
+    if episode[-1].truncated and not episode[-1].terminated:
+        return f"cut after {len(episode) - 1} (truncated)"
+    return f"the world ended after {len(episode) - 1} (terminated)" if episode[-1].terminated else "never ends"
 
 
 def _same(one: list[Step], other: list[Step]) -> bool:
@@ -91,7 +97,7 @@ def _same(one: list[Step], other: list[Step]) -> bool:
 def _sentence(spec: ArraySpec) -> str:
     size = "x".join(str(length) for length in spec.shape)
     if spec.kind == "discrete":
-        return f"{size} of {' '.join(str(n) for n in sorted(set(spec.classes)))} choices"
+        size = f"{spec.shape[0]} of " + " or ".join(str(classes) for classes in sorted(set(spec.classes)))
     named = f" ({', '.join(spec.labels)})" if spec.labels else ""
     return f"{spec.kind} {size}{named}"
 
@@ -101,7 +107,7 @@ def _rewards(rows: list[Step]) -> dict[str, float]:
     return {"lowest": min(rewards), "mean": round(float(np.mean(rewards)), 6), "highest": max(rewards)}
 
 
-def _lengths(episodes: list[list[Step]]) -> dict[str, float]:
+def _lengths(episodes: list[list[Step]]) -> dict[str, int | float]:
     over = [len(episode) - 1 for episode in episodes if episode[-1].terminated or episode[-1].truncated]
     if not over:
         return {"finished": 0}

@@ -31,7 +31,7 @@ def build(name: str, config: EnvironmentConfig, render: bool) -> World:
     return World(world.env, repeat=world.repeat, labels=labels, space=_space(world.env.observation_space), view=_cells)
 
 
-def _space(native: gymnasium.Space[Any]) -> gymnasium.spaces.Dict:
+def _space(native: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
     assert isinstance(native, gymnasium.spaces.Dict)
     height, width, _ = native["image"].shape or (0, 0, 0)
     cells = gymnasium.spaces.MultiDiscrete(np.tile(CELL, height * width))
