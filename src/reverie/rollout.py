@@ -3,8 +3,8 @@
     filter     s_t = observe(s_{t-1}, a_{t-1}, o_t)        memory and previous action are forgotten where is_first_t
     rollout    s_{t+1} = imagine(s_t, a_t)                 along given actions, or along those that a policy chooses
 
-One sequence at a time; `jax.vmap` adds the batch. Actions are vectors (`maths.distributions.action_vector`); the drawing
-of time is in `types`. DreamerV3 (2025) and all its ancestors; no learned initial state: a reset state is `initial()`.
+One sequence at a time; `jax.vmap` adds the batch. Actions are vectors (`maths.distributions.action_vector`); the
+drawing of time is in `types`. No learned initial state: a state that is reset is the model's `initial()`.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def filter(
     *,
     key: PRNGKeyArray,
 ) -> Any:
-    """States s_1 ... s_T from s_0 = `state`; row t of every input belongs to s_t (the action is the one that led there)."""
+    """States s_1 ... s_T from s_0 = `state`; row t of every input belongs to s_t, its action is the one that led there."""
 
     def step(state, row):
         action, embed, first, key = row

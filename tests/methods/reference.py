@@ -1,11 +1,11 @@
-"""Numbers that the reference implementation of DreamerV3 (danijar/dreamerv3, commit e3f0224) computed, and our model with its parameters.
+"""What the reference implementation of DreamerV3 computed (danijar/dreamerv3, e3f0224), and our model with its weights.
 
 The archives in `tests/fixtures` hold a tiny network with random values in every parameter, random inputs, and what the
 reference answers, for 3 discrete actions and for 2 continuous ones. Batch 2, time 6, horizon 4; deter 32, hidden 8, 4
 categoricals of 4 classes; images 16x16x3, a vector of 5, a token of 3.
 
-`Reference.model` maps names by RULES; the reference's `kernel` is our `weight`, in the same layout. A continuous actor's mean
-and standard deviation are one layer of ours, side by side.
+`Reference.model` maps names by RULES; the reference's `kernel` is our `weight`, in the same layout. A continuous
+actor's mean and standard deviation are one layer of ours, side by side.
 """
 
 import re
@@ -37,8 +37,8 @@ KINDS = tuple(ACTION)
 RULES = (
     (r"world.encoder.mlp.layers.(\d).linear", r"enc/mlp\1"),
     (r"world.encoder.mlp.layers.(\d).norm", r"enc/mlp\1norm"),
-    (r"world.encoder.image.stages.(\d).conv", r"enc/cnn\1"),
-    (r"world.encoder.image.stages.(\d).norm", r"enc/cnn\1norm"),
+    (r"world.encoder.image.convolutions.(\d)", r"enc/cnn\1"),
+    (r"world.encoder.image.norms.(\d)", r"enc/cnn\1norm"),
     (r"world.cell.embeddings.(\d).linear", r"dyn/dynin\1"),
     (r"world.cell.embeddings.(\d).norm", r"dyn/dynin\1norm"),
     (r"world.cell.mix", r"dyn/dynhid0"),
@@ -53,6 +53,14 @@ RULES = (
     (r"decoder.mlp.layers.(\d).(linear|norm)", r"dec/mlp/\2\1"),
     (r"decoder.vectors.token", r"dec/vec/token/logits"),
     (r"decoder.vectors.vector", r"dec/vec/vector/pred"),
+    (r"decoder.image.from_deter", r"dec/sp0"),
+    (r"decoder.image.hidden.linear", r"dec/sp1"),
+    (r"decoder.image.hidden.norm", r"dec/sp1norm"),
+    (r"decoder.image.from_hidden", r"dec/sp2"),
+    (r"decoder.image.norm", r"dec/spnorm"),
+    (r"decoder.image.convolutions.0", r"dec/conv0"),
+    (r"decoder.image.convolutions.1", r"dec/imgout"),
+    (r"decoder.image.norms.0", r"dec/conv0norm"),
     (r"(reward|critic.head|slow.head).mlp.layers.(\d).(linear|norm)", r"\1/mlp/\3\2"),
     (r"(reward|critic.head|slow.head).out", r"\1/head/logits"),
     (r"continue_.mlp.layers.(\d).(linear|norm)", r"con/mlp/\2\1"),

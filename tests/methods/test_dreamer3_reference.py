@@ -120,8 +120,8 @@ def test_imagination(reference, model, states):
 
 
 def test_actor(reference, model, imagined):
-    act = over_time(lambda f, a: (lambda d: (d.log_prob(a), d.entropy()))(model.actor(f)))
-    log_prob, entropy = act(imagined.features, reference.action("input/imagined_action"))
+    actions = reference.action("input/imagined_action")
+    log_prob, entropy = over_time(model.actor.judge)(imagined.features, actions)
     close(log_prob, reference["actor/logp"])
     close(entropy, reference["actor/entropy"])
 

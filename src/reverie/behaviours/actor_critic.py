@@ -10,6 +10,7 @@ distribution (their head ignores the option it is given); `mix = 0` gives their 
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -41,6 +42,11 @@ class Actor(eqx.Module):
         mixed = [unimix(logits, self.mix) for logits in jnp.split(outputs, ends)]
         return Choices(jnp.concatenate(mixed), self.spec.classes)
 
+    def judge(self, features: Float[Array, "feature"], action: Array) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """ln pi(a | s) of an action that was taken, and the entropy there."""
+        distribution = self(features)
+        return distribution.log_prob(action), distribution.entropy()
+
 
 class Critic(eqx.Module):
     """v(s), as two-hot logits."""
@@ -56,3 +62,8 @@ class Critic(eqx.Module):
     def value(self, features: Float[Array, "feature"]) -> Float[Array, ""]:
         """The expected return, in raw units."""
         return two_hot_mean(self(features))
+
+
+def follow(slow: Critic, fast: Critic, *, rate: float) -> Critic:
+    """The slow critic, moved by `rate` of the way to the fast one."""
+    return jax.tree.map(lambda slow, fast: (1 - rate) * slow + rate * fast, slow, fast)

@@ -1,7 +1,7 @@
 """A policy that filters what it sees with a world model and acts from the belief.
 
-Every Dreamer acts like this: s_t ~ q(s_t | s_{t-1}, a_{t-1}, o_t), then a_t ~ pi(a_t | s_t). Both are sampled, in training
-and in evaluation alike (DreamerV3, 2025); exploration noise, where a paper adds it, is the method's own.
+Every Dreamer acts like this: s_t ~ q(s_t | s_{t-1}, a_{t-1}, o_t), then a_t ~ pi(a_t | s_t). Both are sampled, in
+training and in evaluation alike (DreamerV3, 2025); exploration noise, where a paper adds it, is the method's own.
 """
 
 import equinox as eqx

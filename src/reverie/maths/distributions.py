@@ -1,9 +1,10 @@
 """The distributions that models and actors output, each over one example and in float32.
 
-    unimix       p = (1 - u) softmax(logits) + u / K       DreamerV3 (2025): no choice ever has probability 0
-    straight-through   z = onehot(sample) + p - sg(p)      Bengio et al., arXiv 1308.3432: gradients as if z were p
-    bounded normal     N(tanh(m), std),  std = low + (high - low) sigmoid(s + 2)       DreamerV3's continuous actor; samples are
-                       not squashed: the environment clips them, their density is that of the unclipped sample
+unimix       p = (1 - u) softmax(logits) + u / K       DreamerV3 (2025): no choice ever has probability 0
+straight-through   z = onehot(sample) + p - sg(p)      Bengio et al., arXiv 1308.3432: gradients as if z were p
+bounded normal     N(tanh(m), std),  std = low + (high - low) sigmoid(s + 2)      DreamerV3's continuous actor
+
+Samples of the bounded normal are not squashed: the environment clips them, their density is the unclipped one's.
 """
 
 import equinox as eqx
@@ -39,9 +40,7 @@ def straight_through(
     """A one-hot sample per variable whose gradient is that of the probabilities."""
     index = sample_index(jax.lax.stop_gradient(log_probabilities), key=key)
     probabilities = jnp.exp(log_probabilities)
-    return jax.nn.one_hot(index, log_probabilities.shape[-1]) + (
-        probabilities - jax.lax.stop_gradient(probabilities)
-    )
+    return jax.nn.one_hot(index, log_probabilities.shape[-1]) + (probabilities - jax.lax.stop_gradient(probabilities))
 
 
 def action_vector(spec: ArraySpec, action: Array) -> Float[Array, "action"]:

@@ -1,6 +1,6 @@
 """Kullback-Leibler divergences.
 
-    KL(p || q) = sum_i p_i (ln p_i - ln q_i)          summed over a state's categorical variables
+KL(p || q) = sum_i p_i (ln p_i - ln q_i)          summed over a state's categorical variables
 """
 
 import jax

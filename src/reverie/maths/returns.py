@@ -4,8 +4,8 @@ Schulman et al., arXiv 1506.02438 (as a return); DreamerV3 (2025), equation of t
 
     R_t = r_{t+1} + d_{t+1} [(1 - lambda_{t+1}) v_{t+1} + lambda_{t+1} R_{t+1}],     R_H = v_H
 
-Row t of every input describes the arrival at step t + 1 (see `types`): pass r[1:], d[1:], v[1:]. `d` is the chance of going
-on times the discount; a lambda of zero at a step cuts the chain there and bootstraps from that step's value.
+Row t of every input describes the arrival at step t + 1 (see `types`): pass r[1:], d[1:], v[1:]. `d` is the chance of
+going on times the discount; a lambda of zero at a step cuts the chain there and bootstraps from that step's value.
 """
 
 import jax

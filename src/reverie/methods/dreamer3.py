@@ -25,8 +25,10 @@ import jax.random as jr
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from reverie.behaviours.actor_critic import Actor, Critic
+from reverie.behaviours.actor_critic import Actor, Critic, follow
 from reverie.behaviours.filter_policy import FilterPolicy
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.make import Factory
 from reverie.maths.distributions import action_vector
 from reverie.maths.divergences import categorical_kl
 from reverie.maths.optimisers import adaptive_gradient_clip, laprop
@@ -36,11 +38,10 @@ from reverie.maths.scaling import BINS, two_hot_loss, two_hot_mean
 from reverie.models.observation import ObservationDecoder, ObservationEncoder, reconstruction_loss
 from reverie.models.rssm import RSSM, Belief, RSSMConfig
 from reverie.nn.mlp import Head
-from reverie.envs.config import EnvironmentConfig
-from reverie.envs.make import Factory
 from reverie.protocol import Trained
 from reverie.rollout import filter, over_time, rollout_policy
 from reverie.run import devices
+from reverie.run.dispatch import dispatch
 from reverie.run.experience import Experience, ExperienceConfig, Stack
 from reverie.run.run import Run
 from reverie.types import Sequence, Spaces
@@ -103,20 +104,12 @@ class Config:
                 "Config: length must be at least 2, discount_horizon above 1, lambda_ in [0, 1]; got "
                 f"length={self.length}, discount_horizon={self.discount_horizon}, lambda_={self.lambda_}"
             )
-        if self.dtype not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"Config.dtype must be auto, float32 or bfloat16, got {self.dtype!r}")
+        devices.compute_dtype(self.dtype)
 
     @property
     def discount(self) -> float:
         """gamma."""
         return 1 - 1 / self.discount_horizon
-
-    @property
-    def compute_dtype(self) -> str:
-        """`dtype`, with auto resolved on this machine."""
-        if self.dtype != "auto":
-            return self.dtype
-        return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
 def _paper(hidden: int) -> Config:
@@ -134,20 +127,9 @@ NANO = Config(
 TINY = replace(NANO, rssm=RSSMConfig(deter=512, hidden=128, stoch=32, classes=8), depth=8, units=128)
 """Ours: small images on a CPU in an hour."""
 
-SIZES: dict[str, Config] = {
-    "nano": NANO,
-    "tiny": TINY,
-    "1m": _paper(64),
-    "12m": _paper(256),
-    "25m": _paper(384),
-    "50m": _paper(512),
-    "100m": _paper(768),
-    "200m": _paper(1024),
-    "400m": _paper(1536),
-}
-
-
-# ---------------------------------------------------------------------------------------------------------- parts
+PAPER = {"1m": 64, "12m": 256, "25m": 384, "50m": 512, "100m": 768, "200m": 1024, "400m": 1536}
+"""Hidden width of the paper's sizes."""
+SIZES: dict[str, Config] = {"nano": NANO, "tiny": TINY} | {name: _paper(hidden) for name, hidden in PAPER.items()}
 
 
 class Model(eqx.Module):
@@ -177,7 +159,7 @@ def build(spaces: Spaces, config: Config, *, key: PRNGKeyArray) -> Model:
     keys = jr.split(key, 7)
     rssm, units, specs = config.rssm, config.units, spaces.observation
     sizes = {"units": units, "depth": config.depth, "multipliers": config.multipliers}
-    encoder = ObservationEncoder(specs, **sizes, dtype=config.compute_dtype, key=keys[0])
+    encoder = ObservationEncoder(specs, **sizes, dtype=devices.compute_dtype(config.dtype), key=keys[0])
     state = {"deter": rssm.deter, "latent": rssm.latent, "blocks": rssm.blocks}
     return Model(
         world=RSSM(encoder, spaces.action.width, rssm, key=keys[1]),
@@ -208,15 +190,10 @@ def initialise(spaces: Spaces, config: Config, *, key: PRNGKeyArray) -> Learner:
 def parameters(spaces: Spaces, config: Config) -> dict[str, int]:
     """Trainable parameters of each part, without building any; the slow critic is not trained and not counted."""
     model = eqx.filter_eval_shape(build, spaces, config, key=jr.key(0))
-    parts = {
-        "encoder": model.world.encoder, "dynamics": (model.world.cell, model.world.prior, model.world.posterior),
-        "decoder": model.decoder, "reward": model.reward, "continue": model.continue_, "actor": model.actor,
-        "critic": model.critic,
-    }  # fmt: skip
-    return {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in parts.items()}
-
-
-# --------------------------------------------------------------------------------------------------------- losses
+    names = {"world": "dynamics", "continue_": "continue"}
+    parts = {"encoder": model.world.encoder} | {names.get(name, name): part for name, part in vars(model).items()}
+    counts = {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in parts.items()}
+    return counts | {"dynamics": counts["dynamics"] - counts["encoder"]}
 
 
 def posterior(model: Model, batch: Stack, *, key: PRNGKeyArray) -> Belief:
@@ -225,7 +202,10 @@ def posterior(model: Model, batch: Stack, *, key: PRNGKeyArray) -> Belief:
     previous = over_time(partial(action_vector, model.actor.spec))(batch.sequence.action[:, :-1])
     encoded = over_time(model.world.encode)(rows.observation)
     start = jax.vmap(model.world.recall)(batch.context)
-    along = lambda *rows: filter(model.world, *rows[:-1], key=rows[-1])  # noqa: E731
+
+    def along(start: Belief, previous: Array, encoded: Array, is_first: Array, key: PRNGKeyArray) -> Belief:
+        return filter(model.world, start, previous, encoded, is_first, key=key)
+
     return jax.vmap(along)(start, previous, encoded, rows.is_first, jr.split(key, len(rows.reward)))
 
 
@@ -266,7 +246,9 @@ def imagine(model: Model, states: Belief, config: Config, *, key: PRNGKeyArray) 
         action = model.actor(state.features).sample(key=key)
         return action, action_vector(model.actor.spec, action)
 
-    dream = lambda start, key: rollout_policy(model.world, start, choose, config.horizon, key=key)  # noqa: E731
+    def dream(start: Belief, key: PRNGKeyArray) -> tuple[Belief, Array]:
+        return rollout_policy(model.world, start, choose, config.horizon, key=key)
+
     dreamed, actions = jax.vmap(dream)(starts, jr.split(key, len(starts.deter)))
     features = jnp.concatenate([starts.features[:, None], dreamed.features], axis=1)
     return jax.lax.stop_gradient(Imagined(features, actions))
@@ -287,8 +269,7 @@ def behaviour_losses(
     weight = jnp.cumprod(survival, axis=1)[:, :-1]
     advantage = (returns - value[:, :-1]) / return_scale.scale()
 
-    act = over_time(lambda f, a: (lambda d: (d.log_prob(a), d.entropy()))(model.actor(f)))
-    log_prob, entropy = act(features[:, :-1], imagined.actions)
+    log_prob, entropy = over_time(model.actor.judge)(features[:, :-1], imagined.actions)
     slow_value = over_time(slow_critic.value)(features[:, :-1])
     losses = {
         "policy": -weight * (log_prob * advantage + config.entropy * entropy),
@@ -303,7 +284,12 @@ def behaviour_losses(
 
 
 def replay_value_loss(
-    model: Model, slow_critic: Critic, states: Belief, rows: Sequence, bootstrap: Float[Array, "batch time"], config: Config
+    model: Model,
+    slow_critic: Critic,
+    states: Belief,
+    rows: Sequence,
+    bootstrap: Float[Array, "batch time"],
+    config: Config,
 ) -> Float[Array, "batch time1"]:
     """The critic on what really happened, bootstrapped with imagined returns; its gradient reaches the world model."""
     is_last, terminated = rows.is_last.astype(jnp.float32), rows.terminated.astype(jnp.float32)
@@ -346,39 +332,20 @@ def total_loss(
     return total, (states, return_scale, metrics)
 
 
-# --------------------------------------------------------------------------------------------------------- update
-
-
 def update(learner: Learner, batch: Stack, config: Config) -> tuple[Learner, tuple[dict[str, Array], dict[str, Array]]]:
     """One step of the optimiser: the learner after it, the new latents of the rows after the context, and metrics."""
     key = jr.fold_in(learner.key, learner.updates)
     gradient = eqx.filter_value_and_grad(total_loss, has_aux=True)
     (_, (states, return_scale, metrics)), gradients = gradient(learner.model, learner, batch, config, key)
     with jax.numpy_dtype_promotion("standard"):
-        steps, moments = optimiser(config).update(
-            gradients, learner.optimiser, eqx.filter(learner.model, eqx.is_array)
-        )
+        steps, moments = optimiser(config).update(gradients, learner.optimiser, eqx.filter(learner.model, eqx.is_array))
     model = eqx.apply_updates(learner.model, steps)
-    follow = lambda slow, fast: (1 - config.slow_rate) * slow + config.slow_rate * fast  # noqa: E731
-    slow_critic = jax.tree.map(follow, learner.slow_critic, model.critic)
-    metrics["gradient_norm"] = optax.global_norm(gradients)
-    return Learner(model, slow_critic, return_scale, moments, learner.updates + 1, learner.key), (states.latents, metrics)
-
-
-@eqx.filter_jit(donate="all-except-first")
-def updates(config: Config, batches: Stack, learner: Learner) -> tuple[Learner, tuple[dict[str, Array], dict[str, Array]]]:
-    """`update` along the leading axis of the batches, in one compiled call."""
-    arrays, static = eqx.partition(learner, eqx.is_array)
-
-    def step(arrays: PyTree, batch: Stack) -> tuple[PyTree, tuple[dict[str, Array], dict[str, Array]]]:
-        learner, outcome = update(eqx.combine(arrays, static), batch, config)
-        return eqx.filter(learner, eqx.is_array), outcome
-
-    arrays, outcome = jax.lax.scan(step, arrays, batches)
-    return eqx.combine(arrays, static), outcome
-
-
-# ---------------------------------------------------------------------------------------------------------- train
+    slow_critic = follow(learner.slow_critic, model.critic, rate=config.slow_rate)
+    metrics["gradient_norm"] = optax.tree.norm(gradients)
+    return Learner(model, slow_critic, return_scale, moments, learner.updates + 1, learner.key), (
+        states.latents,
+        metrics,
+    )
 
 
 def train(run: Run, config: Config, environment: str | Factory, options: EnvironmentConfig) -> None:
@@ -397,7 +364,7 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
             for episode in experience.collect(devices.first(policy(learner.model))):
                 run.log(experience.steps, **{"episode/return": episode.score, "episode/length": episode.length})
             for stack in experience.batches():
-                learner, (latents, recent) = updates(config, stack, learner)
+                learner, (latents, recent) = dispatch((update, config), stack, learner)
                 experience.write_back(latents)
             if recent and run.due("log"):
                 means = {name: float(value.mean()) for name, value in recent.items()}
@@ -417,16 +384,17 @@ def policy(model: Model) -> FilterPolicy:
 def load(run: Run, config: Config, spaces: Spaces) -> Trained:
     """The newest checkpoint of a run, with every head a world model can have."""
     like = eqx.filter_eval_shape(build, spaces, config, key=jr.key(0))
-    model = run.weights(like, under="learner.model")
-    return trained(model, spaces)
+    return trained(run.weights(like, under="learner.model"), spaces)
 
 
 def trained(model: Model, spaces: Spaces) -> Trained:
-    """The model with its heads by name."""
+    """What acts, dreams and judges, without what only learning needs."""
     heads = {
-        "decode": lambda state: model.decoder.observation(model.decoder(state.deter, state.stoch)),
-        "reward": lambda state: two_hot_mean(model.reward(state.features)),
-        "continue": lambda state: jax.nn.sigmoid(model.continue_(state.features)[0]),
-        "value": lambda state: model.critic.value(state.features),
+        "decode": lambda decoder, state: decoder.observation(decoder(state.deter, state.stoch)),
+        "reward": lambda head, state: two_hot_mean(head(state.features)),
+        "continue": lambda head, state: jax.nn.sigmoid(head(state.features)[0]),
+        "value": lambda critic, state: critic.value(state.features),
     }
-    return Trained(spaces, model.world, policy(model), heads)
+    parts = {"decode": model.decoder, "reward": model.reward, "continue": model.continue_, "value": model.critic}
+    bound = {name: eqx.Partial(head, parts[name]) for name, head in heads.items()}
+    return Trained(spaces, model.world, policy(model), bound)

@@ -7,8 +7,8 @@ DreamerV3 (2025; doi 10.1038/s41586-025-08744-2). An observation is a dict of na
     decode   vectors and choices: 3 hidden layers on [z, h], then one linear layer each (symlog means, logits)
              images: an up-convolution from h and z, sigmoid in [0, 1]
 
-Images of different sizes are padded at the bottom and right to the largest, the decoder crops them again; padding to what
-the strides divide is the convolutions' own (`nn.image`).
+Images of different sizes are padded at the bottom and right to the largest, the decoder crops them again; padding to
+what the strides divide is the convolutions' own (`nn.image`).
 """
 
 import equinox as eqx

@@ -6,8 +6,8 @@ Hafner et al., PlaNet, arXiv 1811.04551 (the RSSM); DreamerV3 (2025; doi 10.1038
     prior       z' ~ p(z' | h')                 2 hidden layers       `imagine`
     posterior   z' ~ q(z' | h', e')             1 hidden layer        `observe`
 
-z is `stoch` categoricals of `classes` classes, sampled straight-through from 99 % softmax + 1 % uniform. The logits kept in a
-Belief are log-probabilities after that mixing: divergences and entropies are taken of what was sampled from.
+z is `stoch` categoricals of `classes` classes, sampled straight-through from 99 % softmax + 1 % uniform. The logits
+kept in a Belief are log-probabilities after that mixing: divergences and entropies are taken of what was sampled from.
 No learned initial state: everything starts from, and is reset to, zeros.
 Elsewhere: the divergences' balance and free nats (`methods`), time (`rollout`).
 """

@@ -1,7 +1,7 @@
 """Data parallelism over the devices of this machine: GPUs, or the cores of a CPU.
 
-XLA's CPU runs most operations of a small network on one core. Two virtual devices, each with half of every batch and a copy
-of the parameters, use both: a nano update takes half the time. The same three functions serve several GPUs.
+XLA's CPU runs most operations of a small network on one core. Two virtual devices, each with half of every batch and a
+copy of the parameters, use both: a nano update takes half the time. The same three functions serve several GPUs.
 
     copy     parameters: the same on every device          spread   a batch: its rows shared out
     first    what the first device holds, for acting
@@ -25,6 +25,15 @@ def use_both_cores() -> None:
     if jax.config.jax_num_cpu_devices == -1:
         with contextlib.suppress(RuntimeError):  # jax has computed already: it stays with the devices it has
             jax.config.update("jax_num_cpu_devices", CPU_DEVICES)
+
+
+def compute_dtype(choice: str) -> str:
+    """float32 or bfloat16; `auto` is bfloat16 on accelerators and float32 on CPUs."""
+    if choice not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"dtype must be auto, float32 or bfloat16, got {choice!r}")
+    if choice != "auto":
+        return choice
+    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
 def copy(tree: PyTree) -> PyTree:

@@ -4,9 +4,9 @@
     batches()           the stacks of batches owed by now, each followed by `write_back` of the latents it gave
     save, restore       everything here that a checkpoint needs, next to the trainer's own state
 
-Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates, once
-the replay holds batch * length windows. Batches are drawn one stack ahead, by a thread, from the rows inserted when the
-stack before was taken; latents are read when the stack is taken. All of it depends on counters, never on timing.
+Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates,
+once the replay holds batch * length windows. Batches are drawn one stack ahead, by a thread, from the rows inserted
+when the stack before was taken; latents are read when it is taken. It all depends on counters, never on timing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -107,9 +107,7 @@ class Experience:
         """Simulator steps so far."""
         return self._collector.steps
 
-    def begin(
-        self, policy: AbstractPolicy[Any], latents: Latents, remember: Remember, *, key: PRNGKeyArray
-    ) -> None:
+    def begin(self, policy: AbstractPolicy[Any], latents: Latents, remember: Remember, *, key: PRNGKeyArray) -> None:
         """The policy whose memory every environment starts with; what is stored with each row, and how to take it."""
         rows, config = self._length + 1, self._config
         capacity = min(config.capacity, steps_in(config.gibibytes, self.spaces, latents))
