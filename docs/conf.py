@@ -1,6 +1,7 @@
 """How Sphinx builds these pages: MyST Markdown, the furo theme, warnings as errors.
 
-One table is made here: the rows of `results/`, put where a page says `{{ results }}`. And docstrings are read as we
+Tables of numbers are made here, from `results/` and from the methods' sizes, and put where a page says `{{ ... }}`.
+Docstrings are read as we
 write them: one backquote is code, and so is a paragraph that is indented; `Args:` heads a list.
 """
 
@@ -10,6 +11,9 @@ from typing import Any
 
 import reverie
 from reverie.evaluate.ledger import read
+from reverie.methods import dreamer3
+from reverie.run.settings import changes, flat
+from reverie.types import ArraySpec, Spaces
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,20 +34,49 @@ html_title = "Reverie"
 html_theme_options = {"source_repository": "", "navigation_with_keys": True}
 
 
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def ledger(folder: Path) -> str:
-    """A Markdown table of all rows: what was run, what was reached, from how many seeds."""
-    lines = ["| row | environment | size | steps | seeds | mean return | goal | reached |", "|---" * 8 + "|"]
-    for path in sorted(folder.glob("*.json")):
-        _, row = read(path)
-        means = [seed.mean for seed in row.seeds]
-        scores = ", ".join(f"{mean:.4g}" for mean in means)
-        goal = f"{row.goal.threshold:g} ({row.goal.measure}) in {row.goal.needed} of {len(means)}"
-        cells = [f"`{row.name}`", f"`{row.environment}`", row.size, f"{row.steps:,}", str(len(means)), scores, goal]
-        lines.append("| " + " | ".join([*cells, "yes" if row.met else "no"]) + " |")
-    return "\n".join(lines) if len(lines) > 2 else "No row yet."
+    """All rows: what was run, what was reached, from how many seeds."""
+    rows = []
+    for _, row in map(read, sorted(folder.glob("*.json"))):
+        scores = ", ".join(f"{seed.mean:.4g}" for seed in row.seeds)
+        goal = f"{row.goal.threshold:g} ({row.goal.measure}) in {row.goal.needed} of {len(row.seeds)}"
+        cells = [f"`{row.name}`", f"`{row.environment}`", row.size, f"{row.steps:,}", str(len(row.seeds)), scores, goal]
+        rows.append([*cells, "yes" if row.met else "no"])
+    head = ["row", "environment", "size", "steps", "seeds", "mean return", "goal", "reached"]
+    return table(head, rows) if rows else "No row yet."
 
 
-myst_substitutions = {"results": ledger(ROOT / "results")}
+def sizes() -> str:
+    """DreamerV3's sizes, with the trainable parameters for a common world."""
+    spaces = Spaces({"image": ArraySpec("image", (64, 64, 3))}, ArraySpec("discrete", (1,), (17,)))
+    rows = []
+    for name, config in dreamer3.SIZES.items():
+        rssm = config.rssm
+        widths = [str(rssm.deter), str(rssm.hidden), f"{rssm.stoch} x {rssm.classes}", str(config.depth)]
+        rows.append([f"`{name}`", *widths, f"{sum(dreamer3.parameters(spaces, config).values()):,}"])
+    return table(["size", "memory", "hidden", "guess", "depth", "parameters"], rows)
+
+
+def own() -> str:
+    """What our own sizes change besides widths, against the paper."""
+    widths = {"rssm.deter", "rssm.hidden", "rssm.classes", "depth", "units"}
+    paper = dreamer3.Config()
+    ours = {name: changes(dreamer3.SIZES[name], paper) for name in ("nano", "tiny")}
+    settings = [
+        name for name in flat(paper) if name not in widths and any(name in changed for changed in ours.values())
+    ]
+    values = [flat(paper), *(flat(dreamer3.SIZES[name]) for name in ours)]
+    rows = [[f"`{name}`", *(f"{value[name]}" for value in values)] for name in settings]
+    return table(["setting", "paper", *(f"`{name}`" for name in ours)], rows)
+
+
+myst_substitutions = {"results": ledger(ROOT / "results"), "dreamer3_sizes": sizes(), "dreamer3_own": own()}
 
 
 def as_we_write(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:

@@ -5,6 +5,7 @@ so: see `SHORTER`. `make demo` and `make test` are not run inside the tests; tha
 """
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-SHORTER = {"--steps 30000": "--steps 1000", "--episodes 100": "--episodes 2"}
+SHORTER = {"--steps 30000": "--steps 640", "--episodes 100": "--episodes 2"}
 
 
 def blocks(language: str) -> list[str]:
@@ -44,6 +45,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.timeout(900)  # seven processes, most of which import jax; on a busy machine each takes its time
 def test_the_lines_run_as_they_stand(folder: Path) -> None:
     for line in shell_lines():
         short = line
@@ -54,6 +56,15 @@ def test_the_lines_run_as_they_stand(folder: Path) -> None:
     for block in blocks("python"):
         done = run(folder, sys.executable, "-c", block)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_metric_is_explained(folder: Path) -> None:
+    """Those that the run above has logged; NAME stands for any observation's name."""
+    lines = (folder / "runs/pendulum/metrics.jsonl").read_text().splitlines()
+    logged = {"episode/return", "episode/length"}.union(*map(json.loads, lines))  # no episode has ended yet
+    table = (ROOT / "docs" / "dreamer3.md").read_text().split("| metric |", 1)[1].split("\n\n", 1)[0]
+    explained = {name for line in table.splitlines() for name in re.findall(r"`([\w/]+)`", line.split("|")[1])}
+    assert logged - {"loss/reconstruction/observation"} == explained - {"loss/reconstruction/NAME"}
 
 
 def test_what_is_shortened_is_there() -> None:
