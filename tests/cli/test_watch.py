@@ -1,0 +1,36 @@
+"""What a run says: its folder first, its outcome last, and an exit code that names the signal."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from reverie.cli.watch import outcome, watching
+from reverie.run.run import Run
+
+
+def test_the_folder_first_and_the_outcome_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run.create(tmp_path / "run", {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+    with watching(run), run:
+        assert run.finished(10)
+    assert run.progress is None
+    assert outcome(run) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"run: {run.directory}"
+    assert lines[-1] == f"finished at step 10; next: reverie eval {run.directory}"
+
+
+def test_a_signal_is_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run.create(tmp_path / "run", {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+    with watching(run, machine=True), run:
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not run.stop:
+            run.finished(4)
+    assert outcome(run, machine=True) == 143
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events[0] == {"event": "run", "run": str(run.directory)}
+    assert (events[-1]["event"], events[-1]["steps"]) == ("interrupted", 4)
+    assert outcome(run) == 143
+    assert f"reverie resume {run.directory}" in capsys.readouterr().out

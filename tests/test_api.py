@@ -1,0 +1,156 @@
+"""The Python interface: train, resume, load, evaluate, with an environment by name or as a class."""
+
+import operator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import reverie
+from reverie import api
+from reverie.envs.config import EnvironmentConfig
+from reverie.errors import UserError
+from reverie.methods import dreamer3
+from reverie.run.run import Run
+
+MICRO = {
+    "batch": 2, "length": 4, "horizon": 2, "units": 8, "config.depth": 1, "deter": 16, "hidden": 8, "stoch": 2,
+    "classes": 4, "blocks": 2, "environments": 2, "train_ratio": 2, "dispatch": 1,
+}  # fmt: skip
+
+
+class Corridor(gymnasium.Env[Any, Any]):
+    """Three steps to the right."""
+
+    observation_space = gymnasium.spaces.Box(0, 1, (4,))
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.place = 0
+        return np.zeros(4, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.place += int(action)
+        return np.full(4, self.place / 3, np.float32), float(action), self.place == 3, False, {}
+
+
+def play(agent: Any, world: Any) -> float:
+    """The loop of a user."""
+    observation, _ = world.reset(seed=0)
+    agent.reset()
+    total, over = 0.0, False
+    while not over:
+        observation, reward, terminated, truncated, _ = world.step(agent.act(observation))
+        total, over = total + float(reward), terminated or truncated
+    return total
+
+
+def test_train_load_act_resume(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    agent = reverie.train("dreamer3", Corridor, steps=40, run=folder, seed=5, **MICRO)
+    assert agent.run == folder
+    assert play(agent, Corridor()) == 3
+    loaded = reverie.load(folder)
+    observation = np.zeros(4, np.float32)
+    for player in (agent, loaded):
+        player.reset(seed=1)
+    assert [agent.act(observation) for _ in range(5)] == [loaded.act(observation) for _ in range(5)]
+    result = api.evaluate(loaded, 2, seeds=(0, 1))
+    assert result.returns == (3.0,) * 4
+    assert Run.open(folder).metrics()[-1]["evaluation/mean"] == 3
+    before = len(Run.open(folder).metrics())
+    assert reverie.resume(folder, steps=80).run == folder
+    assert len(Run.open(folder).metrics()) > before
+
+
+def test_a_class_without_a_name_is_given_again(tmp_path: Path) -> None:
+    class Local(Corridor):
+        pass
+
+    reverie.train("dreamer3", Local, steps=20, run=tmp_path / "run", **MICRO)
+    with pytest.raises(UserError, match="Local"):
+        reverie.load(tmp_path / "run")
+    assert play(reverie.load(tmp_path / "run", environment=Local), Local()) == 3
+
+
+def test_overrides_find_their_place() -> None:
+    config, options = api.overridden(
+        dreamer3.SIZES["nano"],
+        EnvironmentConfig(),
+        {"train_ratio": 32, "pixels": True, "environment.size": 32, "rssm.deter": 64},
+    )
+    assert config.experience.train_ratio == 32.0
+    assert config.rssm.deter == 64
+    assert (options.pixels, options.size) == (True, 32)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"trian_ratio": 3}, "Did you mean train_ratio"),
+        ({"environment.sise": 3}, "no setting 'environment.sise'. Did you mean size"),
+        ({"horizon": "far"}, "is a int such as 15, got 'far'"),
+    ],
+)
+def test_a_wrong_override_is_explained(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        reverie.train("dreamer3", "CartPole-v1", run=tmp_path / "run", **overrides)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "message"),
+    [("dreamr3", "nano", "no method 'dreamr3'. Did you mean dreamer3"), ("dreamer3", "huge", "no size 'huge'")],
+)
+def test_a_wrong_method_or_size_is_explained(method: str, size: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        reverie.train(method, "CartPole-v1", size=size)
+
+
+def start(folder: Path | None = None, *, new: bool = False, **settings: Any) -> Run:
+    """A run that nobody trains."""
+    config, options = api.overridden(dreamer3.SIZES["nano"], EnvironmentConfig(), settings)
+    return api.start(
+        "dreamer3", "CartPole-v1", size="nano", config=config, options=options,
+        steps=None, budget="10m", seed=0, run=folder, new=new,
+    )  # fmt: skip
+
+
+def test_the_same_settings_find_their_folder_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "dreamer3-CartPole-v1-nano-seed0"
+    assert start().directory == Path("runs") / name
+    assert start().manifest["budget"] == 600
+    with pytest.raises(UserError, match="horizon"):
+        start(horizon=3)
+    assert start(horizon=3, new=True).directory.name == f"{name}-2"
+    assert start(horizon=3).directory.name == f"{name}-2"
+    assert start().directory.name == name
+    assert start(new=True).directory.name == f"{name}-3"
+    assert start().directory.name == f"{name}-3"
+
+
+def test_a_folder_that_was_named_is_that_folder(tmp_path: Path) -> None:
+    assert start(tmp_path / "a").directory == tmp_path / "a"
+    with pytest.raises(UserError, match="holds a run with other settings"):
+        start(tmp_path / "a", horizon=3)
+    assert start(tmp_path / "a", new=True).directory == tmp_path / "a-2"
+
+
+def test_a_run_without_an_end_gets_one(tmp_path: Path) -> None:
+    run = api.start(
+        "dreamer3", "CartPole-v1", size="nano", config=dreamer3.SIZES["nano"], options=EnvironmentConfig(),
+        steps=None, budget=None, seed=0, run=tmp_path / "a", new=False,
+    )  # fmt: skip
+    assert run.manifest["steps"] == api.DEFAULT_STEPS
+
+
+def test_the_public_names_are_few_and_real() -> None:
+    assert len(reverie.__all__) <= 40
+    assert all(getattr(reverie, name) is not None for name in reverie.__all__)
+    assert set(reverie.__all__) <= set(dir(reverie))
+    with pytest.raises(AttributeError, match="it has AbstractPolicy"):
+        operator.attrgetter("trian")(reverie)
