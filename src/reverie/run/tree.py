@@ -80,7 +80,14 @@ def _fitted(name: str, leaf: Any, array: np.ndarray, source: str) -> Any:
             f"{wanted.dtype}{list(wanted.shape)}. {_REMEDY}"
         )
     if _is_key(leaf):
-        return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(leaf))
+        return jax.random.wrap_key_data(jnp.asarray(array), impl=_implementation(leaf))
     if isinstance(leaf, np.ndarray | np.generic):
         return np.array(array)
     return jnp.array(array)
+
+
+def _implementation(key: Any) -> Any:
+    """Of a key array or its shape alone: tracing knows the one of both."""
+    found = []
+    jax.eval_shape(lambda traced: found.append(jax.random.key_impl(traced)), key)
+    return found[0]

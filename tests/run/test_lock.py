@@ -1,0 +1,45 @@
+"""One writer, named; the lock is gone with its process."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reverie.errors import UserError
+from reverie.run.lock import Lock, is_held
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from reverie.run.lock import Lock
+lock = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
+    first = Lock(tmp_path)
+    assert is_held(tmp_path)
+    with pytest.raises(UserError, match=f"in use by pid {os.getpid()} on .*--run") as refusal:
+        Lock(tmp_path)
+    assert refusal.value.code == 75
+    first.close()
+    first.close()
+    assert not is_held(tmp_path)
+    Lock(tmp_path).close()
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=f"pid {process.pid}"):
+            Lock(tmp_path)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    Lock(tmp_path).close()

@@ -1,0 +1,115 @@
+"""The first signal asks, the second ends; nobody home, ended too."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reverie.run import signals
+from reverie.run.signals import Signals
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition came true in time."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_asks_the_second_ends(number: int) -> None:
+    ended: list[int] = []
+    handling = Signals(end=ended.append)
+    before = signal.getsignal(number)
+    handling.install()
+    try:
+        assert handling.received == 0
+        os.kill(os.getpid(), number)
+        assert wait_for(lambda: handling.received == number)
+        assert ended == []
+        os.kill(os.getpid(), number)
+        assert wait_for(lambda: ended == [128 + number])
+    finally:
+        handling.close()
+    assert signal.getsignal(number) is before
+
+
+def test_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "PATIENCE", 0.05)
+    ended: list[int] = []
+    handling = Signals(end=ended.append)
+    handling.install()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wait_for(lambda: ended == [143])
+    finally:
+        handling.close()
+
+
+def test_whoever_looks_has_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "PATIENCE", 0.3)
+    ended: list[int] = []
+    handling = Signals(end=ended.append)
+    handling.install()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wait_for(lambda: handling.received == signal.SIGTERM, 0.25)
+        time.sleep(0.4)
+        assert ended == []
+    finally:
+        handling.close()
+
+
+def test_another_thread_installs_nothing() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    handling = Signals()
+    thread = threading.Thread(target=handling.install)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before
+    handling.close()
+
+
+def test_threads_and_descriptors_are_given_back() -> None:
+    count = threading.active_count()
+    descriptors = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(3):
+        handling = Signals()
+        handling.install()
+        handling.close()
+    assert threading.active_count() == count
+    assert len(list(Path("/dev/fd").iterdir())) == descriptors
+
+
+STUCK = """
+import hashlib
+from reverie.run.signals import Signals
+signals = Signals()
+signals.install()
+print("ready", flush=True)
+hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # minutes in one call, like a compilation
+"""
+
+
+def test_a_second_signal_ends_a_process_that_is_stuck() -> None:
+    command = [sys.executable, "-c", STUCK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 143
+    assert "second signal" in errors
