@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+pytestmark = pytest.mark.timeout(900)  # seven processes, most of which import jax: a busy machine takes its time
 SHORTER = {"--steps 30000": "--steps 640", "--episodes 100": "--episodes 2"}
 
 
@@ -32,35 +33,34 @@ def make_targets() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder with the environment where a clone has it."""
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder with the environment where a clone has it, in which every line of the README has run."""
     folder = tmp_path_factory.mktemp("clone")
     (folder / ".venv").symlink_to(sys.prefix)
+    for line in shell_lines():
+        for long, short in SHORTER.items():
+            line = line.replace(long, short)
+        run(folder, "bash", "-euc", line)
+    for block in blocks("python"):
+        run(folder, sys.executable, "-c", block)
     return folder
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: str) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.timeout(900)  # seven processes, most of which import jax; on a busy machine each takes its time
-def test_the_lines_run_as_they_stand(folder: Path) -> None:
-    for line in shell_lines():
-        short = line
-        for long, shorter in SHORTER.items():
-            short = short.replace(long, shorter)
-        done = run(folder, "bash", "-euc", short)
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    for block in blocks("python"):
-        done = run(folder, sys.executable, "-c", block)
-        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+def test_the_lines_run_as_they_stand(clone: Path) -> None:
+    media = {path.name for path in (clone / "runs/pendulum/media").iterdir()}
+    assert {"learning_curve.png", "agent.webp", "dream.webp"} <= media
 
 
-def test_every_metric_is_explained(folder: Path) -> None:
+def test_every_metric_is_explained(clone: Path) -> None:
     """Those that the run above has logged; NAME stands for any observation's name."""
-    lines = (folder / "runs/pendulum/metrics.jsonl").read_text().splitlines()
+    lines = (clone / "runs/pendulum/metrics.jsonl").read_text().splitlines()
     logged = {"episode/return", "episode/length"}.union(*map(json.loads, lines))  # no episode has ended yet
     table = (ROOT / "docs" / "dreamer3.md").read_text().split("| metric |", 1)[1].split("\n\n", 1)[0]
     explained = {name for line in table.splitlines() for name in re.findall(r"`([\w/]+)`", line.split("|")[1])}
