@@ -1,4 +1,4 @@
-"""Time over a model: a scan is a loop, a reset cuts everything, a plan is what a policy did, jit and vmap change nothing."""
+"""Time over a model: a scan is a loop, a reset cuts all, a plan is what a policy did, jit and vmap change nothing."""
 
 from functools import partial
 

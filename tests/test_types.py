@@ -107,7 +107,8 @@ def test_imagination_from_row_0_with_the_actions_of_rows_0_to_4_arrives_at_rows_
 def test_returns_count_from_the_next_row():
     """gamma = lambda = 0.5 and v = 4 everywhere but at the end, where v must not count: that world is over.
 
-    R_4 = 8;   R_3 = 0 + .5 (.5 4 + .5 8) = 3;   R_2 = 2 + .5 (2 + 1.5) = 3.75;   R_1 = 1.9375;   R_0 = 1 + .5 (2 + .96875)
+    R_4 = 8;   R_3 = 0 + .5 (.5 4 + .5 8) = 3;   R_2 = 2 + .5 (2 + 1.5) = 3.75;   R_1 = .5 (2 + 1.875) = 1.9375;
+    R_0 = 1 + .5 (2 + .96875)
     """
     rows = slice(1, 6)
     survival = jnp.asarray(0.5 * (1 - TERMINATED[rows].astype(np.float32)))

@@ -1,0 +1,84 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reverie.maths.optimisers import adaptive_gradient_clip, laprop
+
+
+def steps(transform: optax.GradientTransformation, gradients) -> list:
+    """What a transformation makes of the gradients of one tensor, one after the other."""
+    state, outputs = transform.init(gradients[0]), []
+    for gradient in gradients:
+        output, state = transform.update(gradient, state)
+        outputs.append(output)
+    return outputs
+
+
+def test_laprop_of_the_sheet():
+    """Gradients 1, .5, -2: normalised 1, .63255, -1.51143; averaged and debiased 1, .806606, -.048757."""
+    gradients = [jnp.float32(g) for g in (1, 0.5, -2)]
+    np.testing.assert_allclose(steps(laprop(), gradients), [1, 0.806606, -0.048757], rtol=2e-4)
+    np.testing.assert_allclose(steps(laprop(b1=0.0), gradients), [1, 0.63255, -1.51143], rtol=2e-4)
+
+
+def test_laprop_against_brute_force():
+    gradients = np.random.default_rng(0).normal(size=(20, 3)) * 10.0 ** np.arange(-6, 3, 3)
+    square, momentum, expected = np.zeros(3), np.zeros(3), []
+    for t, gradient in enumerate(gradients, start=1):
+        square = 0.999 * square + 0.001 * gradient**2
+        momentum = 0.9 * momentum + 0.1 * gradient / np.sqrt(square / (1 - 0.999**t))
+        expected.append(momentum / (1 - 0.9**t))
+    np.testing.assert_allclose(steps(laprop(), list(jnp.float32(gradients))), expected, rtol=5e-4, atol=1e-5)
+
+
+def test_laprop_steps_are_free_of_scale():
+    """Momentum averages steps that are already normalised, so a thousand times the gradient changes nothing."""
+    gradients = [jnp.float32(g) for g in (1, 0.5, -2, 0.1)]
+    larger = [1000 * g for g in gradients]
+    np.testing.assert_allclose(steps(laprop(), larger), steps(laprop(), gradients), rtol=1e-4)
+
+
+def test_laprop_rests_without_a_gradient():
+    assert steps(laprop(), [jnp.zeros(2), jnp.zeros(2)])[1].tolist() == [0, 0]
+
+
+def clipped(gradient, parameter, clip=0.3):
+    transform = adaptive_gradient_clip(clip)
+    return transform.update(gradient, transform.init(parameter), parameter)[0]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "gradient", "expected"),
+    [
+        ([[0.0, 2.0], [0.0, 0.0]], [[3.0, 0.0], [0.0, 4.0]], [[0.36, 0.0], [0.0, 0.48]]),  # norm 5 -> 0.3 * 2
+        ([0.0, 2.0], [0.3, 0.4], [0.3, 0.4]),  # norm 0.5 is allowed
+        ([0.0, 0.0], [3.0, 4.0], [0.00018, 0.00024]),  # norm 5 -> 0.3 * 1e-3: zeros may still move
+        (10.0, -5.0, -3.0),
+    ],
+)
+def test_clipping_by_the_norms_of_whole_tensors(parameter, gradient, expected):
+    np.testing.assert_allclose(clipped(jnp.float32(gradient), jnp.float32(parameter)), expected, rtol=1e-5)
+
+
+def test_tensors_are_clipped_each_for_itself():
+    parameters = {"weight": jnp.full((2, 2), 1.0), "bias": jnp.zeros(2)}
+    gradients = {"weight": jnp.full((2, 2), 0.1), "bias": jnp.full(2, 100.0)}
+    after = clipped(gradients, parameters)
+    np.testing.assert_array_equal(after["weight"], gradients["weight"])
+    np.testing.assert_allclose(jnp.linalg.norm(after["bias"]), 0.3e-3, rtol=1e-5)
+
+
+tensors = st.lists(st.floats(-100, 100, width=32), min_size=4, max_size=4)
+clipped_once = jax.jit(clipped)
+
+
+@given(tensors, tensors)
+def test_clipping_shortens_to_the_limit_and_keeps_the_direction(gradient, parameter):
+    gradient, parameter = jnp.float32(gradient), jnp.float32(parameter)
+    after, limit = clipped_once(gradient, parameter), 0.3 * max(1e-3, float(jnp.linalg.norm(parameter)))
+    length = float(jnp.linalg.norm(gradient))
+    np.testing.assert_allclose(after, gradient * min(1, limit / max(length, 1e-30)), rtol=1e-4, atol=1e-7)
