@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reverie.data import memory
 from reverie.data.chunks import ROWS, Chunks
 from reverie.data.ring import Ring, bytes_per_row
 from reverie.data.windows import Windows
@@ -81,6 +82,8 @@ class Replay:
         self.streams, self.length, self.seed, self.online = streams, length, seed, online
         self._depth = capacity // streams  # rows kept per stream
         ring = streams * (self._depth + max(64, int(self._depth * SLACK)))
+        remedy = "Give the replay fewer steps or fewer GiB."
+        memory.check(ring * bytes_per_step(spaces, latents), f"A replay of {capacity} steps", remedy)
         self._rows = Ring(_fields(spaces), ring)
         self._latents = Ring(latents, ring)
         self._windows = Windows(streams, length)

@@ -51,7 +51,7 @@ def dtype(name: str) -> np.dtype[Any]:
 def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> list[bytes | memoryview]:
     """A safetensors file in pieces: the header, then views of the arrays themselves."""
     if sys.byteorder != "little":
-        raise NotImplementedError("tensors: only little-endian machines are supported")
+        raise ValueError("tensors: this machine is big-endian; files can only be written on little-endian ones")
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     pieces: list[bytes | memoryview] = []
     offset = 0
