@@ -59,8 +59,8 @@ def test_gray_comes_after_resizing() -> None:
 def test_idle_frames_vary_with_the_seed() -> None:
     environment = make("ALE/Pong-v5", EnvironmentConfig(noops=30))
     game = environment._env.unwrapped
-    frames = {game.ale.getEpisodeFrameNumber() for seed in range(12) if environment.reset(seed)}
-    assert len(frames) > 4
+    frames = {game.ale.getEpisodeFrameNumber() for seed in range(7) if environment.reset(seed)}
+    assert len(frames) > 2
     assert max(frames) - min(frames) <= 30
     environment.close()
 

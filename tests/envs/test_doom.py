@@ -1,3 +1,7 @@
+import multiprocessing
+import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +10,7 @@ from envs.installed import assert_a_seed_decides, needs, play
 
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
+from reverie.envs.pool import Pool
 
 pytestmark = needs("vizdoom", "doom")
 
@@ -16,13 +21,30 @@ def test_a_seed_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folder_goes_with_the_environment() -> None:
+def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     environment = make("VizdoomBasic-v1")
-    folder = Path(environment._env.folder)
-    environment.reset(0)
-    assert folder.exists()
+    play(environment, 0)
+    assert list(tmp_path.iterdir()) == []
     environment.close()
-    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_engine_dies_with_its_worker() -> None:
+    with Pool("VizdoomBasic-v1", count=1, workers=1) as pool:
+        pool.step(None)
+        (worker,) = multiprocessing.active_children()
+        (engine,) = children(worker.pid or 0)
+        os.kill(worker.pid or 0, signal.SIGKILL)
+        assert pool.step(np.zeros((1, 1), np.int32)).is_first.all()
+        command = Path(f"/proc/{engine}/cmdline")
+        assert not command.exists() or command.read_bytes() == b""  # gone, or a zombie that nobody has buried yet
+
+
+def children(pid: int) -> list[int]:
+    lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for text in lists for child in text.split()]
 
 
 def test_four_tics_per_action_and_names_for_actions() -> None:

@@ -16,6 +16,7 @@ from envs.worlds import (
     DiesOnce,
     HangsOnce,
     NotANumber,
+    Parent,
     RaisesAlways,
     RaisesOnce,
     Truncating,
@@ -257,6 +258,20 @@ def test_no_worker_outlives_its_trainer(then: str, tmp_path: Path) -> None:
     while any(alive(pid) for pid in workers) and time.monotonic() < until:
         time.sleep(0.02)
     assert not any(alive(pid) for pid in workers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_process_outlives_the_worker_that_started_it() -> None:
+    with Pool(Parent, count=1, workers=1) as pool:
+        child = int(pool.step(None).observation["observation"][0, 0])
+        assert alive(child)
+        (worker,) = multiprocessing.active_children()
+        os.kill(worker.pid or 0, signal.SIGKILL)
+        worker.join()
+        until = time.monotonic() + 5
+        while alive(child) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not alive(child)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /dev/shm")

@@ -1,6 +1,7 @@
 """Worlds that do exactly what a test needs, also in a worker: each can be found by its name."""
 
 import os
+import subprocess
 import sys
 import time
 from typing import Any
@@ -112,3 +113,11 @@ class Modules(Shown):
 
     def __init__(self) -> None:
         super().__init__(gymnasium.spaces.Discrete(2), gymnasium.spaces.Discrete(3 if "jax" in sys.modules else 2))
+
+
+class Parent(Counter):
+    """Starts a process of its own and shows its id."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        return np.array([child.pid, 0, 0], np.float64), {}

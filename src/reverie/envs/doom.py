@@ -1,6 +1,6 @@
 """VizDoom, with its three catches caught.
 
-- It writes files into the folder where it starts: that is a temporary one, which goes with the environment.
+- It writes files into the folder where it starts: that is a temporary one, gone as soon as it has started.
 - There is no picture of the end: it hands out black, and here the last one seen is given again.
 - When the clock runs out it says both `terminated` and `truncated`: the clock wins, for the world went on.
 
@@ -9,9 +9,8 @@ Schmidhuber's World Models, arXiv 1803.10122; the other scenarios have clocks of
 """
 
 import contextlib
-import shutil
+import os
 import tempfile
-import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -40,15 +39,16 @@ class Caught(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: Env) -> None:
         super().__init__(env)
         self.game: Any = env.unwrapped
+        self.game.game.set_doom_config_path(os.devnull)
         self.metadata = {**env.metadata, "render_fps": PER_SECOND}
-        self.folder = tempfile.mkdtemp(prefix="reverie-doom-")
-        self.swept = weakref.finalize(self, _sweep, self.game.game, self.folder)
         self.seen: dict[str, Any] = {}
-        self.game.game.set_doom_config_path(f"{self.folder}/vizdoom.ini")
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        with contextlib.chdir(self.folder):  # the engine starts at the first reset and stays where it started
+        if self.game.game.is_running():
             self.seen, info = self.env.reset(seed=seed, options=options)
+        else:
+            with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+                self.seen, info = self.env.reset(seed=seed, options=options)
         return self.seen, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -61,14 +61,6 @@ class Caught(gymnasium.Wrapper[Any, Any, Any, Any]):
     def render(self) -> Any:
         screen = self.seen["screen"]
         return screen if screen.shape[2] == 3 else screen.repeat(3, axis=2)
-
-    def close(self) -> None:
-        self.swept()
-
-
-def _sweep(game: Any, folder: str) -> None:
-    game.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _labels(game: Any) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ Wrappers, from the inside out: the environment's own, `TimeLimit`, `Repeat`, `Pi
 import difflib
 import importlib
 import inspect
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,8 @@ def gym_make(name: str, config: EnvironmentConfig, render: bool, **arguments: An
         importlib.import_module(suite.registers)
     if config.time_limit:
         arguments["max_episode_steps"] = config.time_limit
+    if render:
+        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # SDL calls it an error if there is none
     try:
         return gymnasium.make(name, render_mode="rgb_array" if render else None, disable_env_checker=True, **arguments)
     except UNKNOWN as error:

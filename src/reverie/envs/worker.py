@@ -7,11 +7,13 @@ kills one that is too busy to notice. A worker is in a session of its own: Ctrl-
 
 import contextlib
 import ctypes
+import fcntl
 import logging
 import multiprocessing
 import os
 import signal
 import sys
+import termios
 import threading
 import time
 from collections.abc import Sequence
@@ -158,13 +160,16 @@ def main(
 
 
 def _leave_with(parent: int, watched: bool) -> None:
-    """No signal meant for the trainer ends a worker, and no worker outlives its trainer.
+    """No signal meant for the trainer ends a worker, no worker outlives its trainer, and no child its worker.
 
     The kernel's death signal follows the thread that started the worker: it is asked for only if that is the main one.
     """
     os.setsid()
+    with contextlib.suppress(OSError):  # no terminals here: an environment's own processes may stay behind
+        _, terminal = os.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)  # hung up when the worker dies, which ends what it has started
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # not SIG_IGN, which an environment's own child processes would inherit
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which an environment's own processes would inherit
     if sys.platform == "linux" and watched:
         ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
