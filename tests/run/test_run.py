@@ -163,6 +163,19 @@ def test_what_is_due(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run.due("log", 60)
 
 
+def test_saving_takes_a_tenth_of_the_time_at_most(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: clock[0])
+    with Run.create(folder, ABOUT) as run:
+        whole = durable.commit_folder
+        monkeypatch.setattr(durable, "commit_folder", lambda *given: (whole(*given), clock.append(clock.pop() + 20)))
+        run.save(10, state(1), {})
+        clock[0] += 199
+        assert not run.due("checkpoint")
+        clock[0] += 1
+        assert run.due("checkpoint")
+
+
 def test_a_signal_makes_a_checkpoint_due_and_then_stops(folder: Path) -> None:
     with Run.create(folder, ABOUT) as run:
         run.finished(10)

@@ -48,6 +48,12 @@ def test_the_list(folder: Path) -> None:
     assert runs.list_runs(folder / "none") == []
 
 
+def test_a_checkpoint_may_be_further_than_the_log(folder: Path) -> None:
+    with Run.open(folder / "cart-b") as run:
+        run.save(100, {}, {})
+    assert (by_name(folder)["cart-b"]["steps"], by_name(folder)["cart-b"]["state"]) == (100, "finished")
+
+
 def test_a_run_at_work(folder: Path) -> None:
     with Run.open(folder / "cart-b"):
         assert by_name(folder)["cart-b"]["state"] == "running"

@@ -19,6 +19,7 @@ import numpy as np
 from reverie.data import durable, tensors
 from reverie.errors import UserError
 
+FOLDER = "checkpoints"
 KEPT = 2
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -54,6 +55,11 @@ def listed(root: Path) -> list[Path]:
     """The folders of all checkpoints, newest first."""
     ordered = [(order, folder) for folder in root.glob("*") if (order := _order(folder)) is not None]
     return [folder for _, folder in sorted(ordered, reverse=True)]
+
+
+def step_of(folder: Path) -> int:
+    """The step at which a checkpoint was made, by its name."""
+    return int(folder.name.partition("-")[0])
 
 
 def prune(root: Path) -> None:

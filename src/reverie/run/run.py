@@ -39,6 +39,9 @@ from reverie.run.signals import Signals
 EVERY: dict[str, float] = {"checkpoint": 60, "log": 500, "evaluate": 0}
 """What is due how often: checkpoints in seconds, the others in simulator steps (0: never). A manifest may differ."""
 
+SHARE = 0.1
+"""Of the time, the most that is spent on saving: where a checkpoint is large, the next one comes later."""
+
 Progress = Callable[[int, Mapping[str, Any]], None]
 
 _logger = logging.getLogger("reverie")
@@ -68,6 +71,7 @@ class Run:
         self._lock: Lock | None = None
         self._before = 0.0  # seconds spent before this process entered
         self._entered = self._saved = self._shown = time.monotonic()
+        self._cost = 0.0  # seconds that the last save took
         self._last: tuple[Any, ...] = ()  # what was saved last
 
     @classmethod
@@ -154,7 +158,7 @@ class Run:
         every = self._every[what]
         if what == "checkpoint":
             self.stop = self._signals.received
-            return bool(self.stop) or time.monotonic() - self._saved >= every
+            return bool(self.stop) or time.monotonic() - self._saved >= max(every, self._cost / SHARE)
         now = self.step if step is None else step
         if not every or now // every <= self._due.get(what, 0) // every:
             return False
@@ -192,6 +196,7 @@ class Run:
         Refuses numbers that are not finite: the last good checkpoint stays.
         """
         self._must_be_entered("save")
+        began = time.monotonic()
         counters = {name: value.item() if isinstance(value, np.generic) else value for name, value in counters.items()}
         if self._last[1:] == (step, counters, self._log.offset):
             return self._last[0]  # nothing has happened since
@@ -211,6 +216,7 @@ class Run:
         if replay is not None:
             self._discard(replay)
         self._saved = time.monotonic()
+        self._cost = self._saved - began
         self._last = (folder, step, counters, self._log.offset)
         return folder
 
@@ -252,7 +258,7 @@ class Run:
 
     @property
     def _checkpoints(self) -> Path:
-        return self.directory / "checkpoints"
+        return self.directory / checkpoints.FOLDER
 
     @property
     def _replay(self) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie.errors import UserError
-from reverie.run import lock, log, manifest
+from reverie.run import checkpoints, lock, log, manifest
 
 FOLDER = Path("runs")
 """Where runs go unless said otherwise."""
@@ -30,7 +30,9 @@ def describe(directory: str | Path) -> dict[str, Any]:
         evaluations = log.read(directory / log.EVALUATIONS)
     except (UserError, OSError) as error:
         return {"run": str(directory), **empty, "state": f"broken: {error}"}
-    steps = entries[-1].get("step", 0) if entries else 0
+    newest = checkpoints.listed(directory / checkpoints.FOLDER)[:1]
+    logged = [entry["step"] for entry in entries[-1:] if isinstance(entry.get("step"), int)]
+    steps = max([checkpoints.step_of(path) for path in newest] + logged, default=0)
     known = {name: about.get(name) for name in ("method", "environment", "size", "seed", "created")}
     state = _state(directory, about, steps)
     return {
