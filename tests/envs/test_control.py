@@ -46,6 +46,34 @@ def test_pixels() -> None:
     environment.close()
 
 
+@drawn
+@pytest.mark.parametrize("name", ["cartpole-swingup", "cartpole-two_poles", "hopper-hop", "ball_in_cup-catch"])
+def test_a_state_is_drawn(name: str) -> None:
+    environment = make(f"dm_control/{name}", render=True)
+    rows = play(environment, 1, 10)
+    difference = environment.draw(rows[-1].observation).astype(int) - environment.render()
+    assert np.abs(difference).mean() < (6 if name == "hopper-hop" else 0.5)  # how far it has run is not observed
+    assert (environment.draw(rows[0].observation) != environment.draw(rows[-1].observation)).any()
+    environment.close()
+
+
+def test_what_an_observation_does_not_say_is_not_drawn() -> None:
+    environment = make("dm_control/walker-walk")
+    assert environment.draw(environment.reset(0).observation) is None
+
+
+def test_the_numbers_of_a_cartpole_have_names() -> None:
+    specs = make("dm_control/cartpole-swingup").spaces.observation
+    assert all(len(spec.labels) == spec.shape[0] for spec in specs.values())
+
+
+def test_a_mujoco_that_it_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "4.0.0")
+    with pytest.raises(UserError, match=r'fails with MuJoCo 4.0.0: pip install "mujoco>=3.17,<4"') as caught:
+        make("dm_control/cartpole-swingup")
+    assert caught.value.code == 78
+
+
 def test_an_unknown_task_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"no environment 'dm_control/walker-wlak'\. Nearest: dm_control/walker-walk"):
         make("dm_control/walker-wlak")

@@ -57,6 +57,12 @@ def test_what_an_observation_does_not_say_is_not_drawn() -> None:
     environment.close()
 
 
+def test_nothing_to_render_with_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUJOCO_GL", physics.NOTHING)
+    environment = make("InvertedPendulum-v5")
+    assert environment.draw(environment.reset(0).observation) is None
+
+
 def test_nothing_to_render_with_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     monkeypatch.setattr("sys.platform", "linux")

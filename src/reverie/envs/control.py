@@ -6,24 +6,34 @@ with a discount of 0, which none of the benchmark tasks does. Action repeat 1, a
 """
 
 import difflib
+import importlib.metadata
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 from reverie.envs.config import EnvironmentConfig
-from reverie.envs.environment import World
+from reverie.envs.environment import Draw, World
 from reverie.envs.make import wrapped
-from reverie.envs.physics import FILM, headless
+from reverie.envs.physics import FILM, NOTHING, headless, renderer
 from reverie.errors import UserError
 
 CAMERAS = {"quadruped": 2, "rodent": 4}
+LABELS = {"position": ("position", "cos angle", "sin angle"), "velocity": ("velocity", "angular velocity")}
+"""Of the cartpole."""
+DRAWN = ("cartpole", "cheetah", "hopper", "ball_in_cup", "point_mass")
+"""Domains whose `position` says where everything is, but for how far it has run."""
 
 
 def build(name: str, config: EnvironmentConfig, render: bool) -> World:
     headless(render)
     side = config.size if config.pixels and config.size else FILM
-    return wrapped(Control(name, camera=config.camera, side=side), config, limited=False)
+    world = wrapped(Control(name, camera=config.camera, side=side), config, limited=False)
+    if config.pixels:
+        return world
+    labels = LABELS if name.startswith("dm_control/cartpole-") else {}
+    return replace(world, labels=labels, draw=_drawing(name, config.camera))
 
 
 class Control(gymnasium.Env[Any, Any]):
@@ -36,8 +46,7 @@ class Control(gymnasium.Env[Any, Any]):
     """
 
     def __init__(self, name: str, *, camera: int = 0, side: int = FILM) -> None:
-        from dm_control import suite
-
+        suite = _suite()
         domain, _, task = name.removeprefix("dm_control/").partition("-")
         if (domain, task) not in suite.ALL_TASKS:
             known = [f"dm_control/{domain}-{task}" for domain, task in suite.ALL_TASKS]
@@ -73,6 +82,37 @@ class Control(gymnasium.Env[Any, Any]):
 
     def close(self) -> None:
         self.suite.close()
+
+
+def _suite() -> Any:
+    """dm_control's own module; it says which MuJoCo it needs, and says it wrongly."""
+    version = importlib.metadata.version("mujoco")
+    if int(version.partition(".")[0]) >= 4:
+        raise UserError(f'dm_control fails with MuJoCo {version}: pip install "mujoco>=3.17,<4"', code=78)
+    return importlib.import_module("dm_control.suite")
+
+
+def _drawing(name: str, camera: int) -> Draw:
+    """Sets the positions from an observation; speeds are not seen."""
+    copies: list[Control] = []
+
+    def draw(observation: dict[str, np.ndarray]) -> np.ndarray | None:
+        domain = name.removeprefix("dm_control/").partition("-")[0]
+        if domain not in DRAWN or renderer() == NOTHING:
+            return None
+        if not copies:
+            copies.append(Control(name, camera=camera))
+        physics = copies[0].suite.physics
+        numbers = np.asarray(observation["position"], np.float64)
+        if domain == "cartpole":  # x, then the cosines and the sines of the poles, which hang on each other
+            poles = (len(numbers) - 1) // 2
+            angles = np.arctan2(numbers[2::2], numbers[1::2])
+            numbers = np.concatenate([numbers[:1], np.diff(angles, prepend=0.0)]) if poles else numbers
+        with physics.reset_context():
+            physics.data.qpos[:] = np.concatenate([np.zeros(physics.model.nq - len(numbers)), numbers])
+        return copies[0].render()
+
+    return draw
 
 
 def _box(shape: tuple[int, ...]) -> gymnasium.spaces.Box:

@@ -24,16 +24,17 @@ RENDERERS = {"egl": "EGL", "osmesa": "OSMesa"}
 NOTHING = "disabled"
 
 
-def headless(render: bool) -> None:
-    """Chooses how MuJoCo renders without a window. To be called before it is imported, for then it is decided.
-
-    Args:
-        render: whether a picture will be needed.
-    """
+def renderer() -> str:
+    """What MuJoCo renders with. To be called before it is imported, for then it looks for a window to draw in."""
     if sys.platform == "linux" and "MUJOCO_GL" not in os.environ:
         found = (name for name, library in RENDERERS.items() if ctypes.util.find_library(library))
         os.environ["MUJOCO_GL"] = next(found, NOTHING)
-    if render and os.environ.get("MUJOCO_GL") == NOTHING:
+    return os.environ.get("MUJOCO_GL", "")
+
+
+def headless(render: bool) -> None:
+    """Makes ready for a machine without a screen; says what is missing if a picture is needed."""
+    if renderer() == NOTHING and render:
         raise UserError(
             "MuJoCo has nothing to render with. Install EGL: apt-get install --no-install-recommends libegl1 "
             "libegl-mesa0 libgl1 libgl1-mesa-dri. Or observe the state: no pixels.",
@@ -63,6 +64,8 @@ def _drawing(name: str, config: EnvironmentConfig) -> Draw:
     copies: list[Env] = []
 
     def draw(observation: dict[str, np.ndarray]) -> np.ndarray | None:
+        if renderer() == NOTHING:
+            return None
         if not copies:
             copies.append(_simulator(name, config, render=True))
             copies[0].reset(seed=0)

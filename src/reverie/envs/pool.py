@@ -93,7 +93,7 @@ class Pool:
         with self._closed_if_broken():
             failures = self._run()
             while failures:
-                self._count(failures)
+                self._trip(failures)
                 self._rows.command[:] = Command.IDLE
                 for line in failures:
                     self._begin(line)
@@ -177,7 +177,7 @@ class Pool:
     def _replay(self, running: list[int]) -> set[int]:
         """Resets and replays the running lines in lockstep; gives those that failed on the way."""
         lost: set[int] = set()
-        for step in range(1 + max(len(actions) for actions in self._actions)):
+        for step in range(1 + max((len(self._actions[line]) for line in running), default=-1)):
             self._rows.command[:] = Command.IDLE
             for line in running:
                 if line in lost or step > len(self._actions[line]):
@@ -198,7 +198,7 @@ class Pool:
             raise ValueError(f"Pool.step: actions must have shape {(self.count, *spec.shape)}, got {array.shape}")
         return array.astype(spec.dtype)
 
-    def _count(self, failures: dict[int, str]) -> None:
+    def _trip(self, failures: dict[int, str]) -> None:
         """The circuit breaker."""
         for crew in self._crews:
             broken = [line for line in crew.lines if line in failures]
