@@ -33,6 +33,11 @@ settings.register_profile("reverie", deadline=None, derandomize=True, database=N
 settings.load_profile("reverie")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker sits idle while another finishes one."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """Reverie works without a network, and so do its tests: only this machine can be connected to."""
