@@ -1,6 +1,9 @@
 """The Python interface: train, resume, load, evaluate, with an environment by name or as a class."""
 
 import operator
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from reverie import api
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.methods import dreamer3
+from reverie.run import devices
 from reverie.run.run import Run
 
 MICRO = {
@@ -146,6 +150,15 @@ def test_a_run_without_an_end_gets_one(tmp_path: Path) -> None:
         steps=None, budget=None, seed=0, run=tmp_path / "a", new=False,
     )  # fmt: skip
     assert run.manifest["steps"] == api.DEFAULT_STEPS
+
+
+def test_jax_is_ready_before_a_method_computes_anything(tmp_path: Path) -> None:
+    code = "from reverie import api; api.method('dreamer3'); import jax\n"
+    code += "print(len(jax.devices()), jax.config.jax_compilation_cache_dir)"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
+    fresh = kept | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=fresh, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(devices.CPU_DEVICES), str(tmp_path / "reverie" / "jax")]
 
 
 def test_the_public_names_are_few_and_real() -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reverie.api import Agent as Agent
+    from reverie.api import draw as draw
     from reverie.api import load as load
     from reverie.api import resume as resume
     from reverie.api import train as train
@@ -50,6 +51,7 @@ __all__ = [
     "Trained",
     "UserError",
     "__version__",
+    "draw",
     "load",
     "make",
     "resume",
@@ -57,7 +59,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("Agent", "load", "resume", "train"),
+    "api": ("Agent", "draw", "load", "resume", "train"),
     "envs.make": ("EnvironmentConfig", "make"),
     "errors": ("UserError",),
     "protocol": ("AbstractPolicy", "AbstractWorldModel", "Trained"),

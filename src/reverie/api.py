@@ -83,8 +83,6 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
         run: the folder, or the name of a run in `runs/`.
         environment: only for a run whose environment is a class or function that cannot be imported by its name.
     """
-    compilation.cache()
-    devices.use_both_cores()
     opened = Run.open(runs.find(run))
     world = environment or opened.manifest["environment"]
     options = options_of(opened)
@@ -129,9 +127,11 @@ def methods() -> list[str]:
 
 
 def method(name: str) -> ModuleType:
-    """A method's module: `Config`, `SIZES`, `parameters`, `train`, `load`."""
+    """A method's module: `Config`, `SIZES`, `parameters`, `train`, `load`. jax is made ready before it is imported."""
     if name not in methods():
         raise UserError(f"there is no method {name!r}. {settings.nearest(name, methods())}")
+    compilation.cache()
+    devices.use_both_cores()
     return importlib.import_module(f"reverie.methods.{name}")
 
 
@@ -208,8 +208,6 @@ def again(run: str | Path, *, steps: int | None = None) -> Run:
 
 def work(run: Run, environment: World | None = None) -> None:
     """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
-    compilation.cache()
-    devices.use_both_cores()
     with run:
         module = method(run.manifest["method"])
         module.train(run, config_of(run), environment or run.manifest["environment"], options_of(run))

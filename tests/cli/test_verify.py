@@ -10,7 +10,7 @@ from reverie.evaluate import ledger
 
 
 def test_a_claim_is_recorded_and_run_again(trained: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record = ["verify", "mine", "--record", "--runs", str(trained), "--episodes", "3"]
+    record = ["verify", "mine", "--record", "--runs", str(trained), "--episodes", "2"]
     assert main([*record, "--goal", "5"]) == 0
     assert "the claim holds" in capsys.readouterr().out
     _, claim = ledger.read("mine")
@@ -19,7 +19,7 @@ def test_a_claim_is_recorded_and_run_again(trained: Path, here: Path, capsys: py
     assert claim.seeds[0].curve
     assert claim.seeds[0].wall_clock > 0
 
-    assert main(["verify", "mine", "--episodes", "3", "--json"]) == 0
+    assert main(["verify", "mine", "--episodes", "2", "--json"]) == 0
     events = capsys.readouterr().out
     again = json.loads(events[events.index("{\n") :])
     assert again["met"] is True
@@ -27,7 +27,7 @@ def test_a_claim_is_recorded_and_run_again(trained: Path, here: Path, capsys: py
 
     assert main([*record, "--goal", "5000"]) == 1
     assert "the claim does NOT hold" in capsys.readouterr().out
-    assert main(["verify", "mine", "--episodes", "3"]) == 1
+    assert main(["verify", "mine", "--episodes", "2"]) == 1
 
 
 def test_runs_of_different_settings_are_no_claim(

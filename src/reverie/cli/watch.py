@@ -32,7 +32,7 @@ def outcome(run: "Run", *, machine: bool = False) -> int:
         entry = describe(run.directory) | {"steps": run.step}
         print_line({"event": "interrupted" if run.stop else "finished", **entry})
     elif run.stop:
-        print(f"stopped at step {run.step:,}; continue with: reverie resume {run.directory}")
+        print(f"stopped; continue with the same line, or with: reverie resume {run.directory}")
     else:
         print(f"finished at step {run.step:,}; next: reverie eval {run.directory}")
     return 128 + run.stop if run.stop else 0
