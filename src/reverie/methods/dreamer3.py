@@ -104,7 +104,8 @@ class Config:
                 "Config: length must be at least 2, discount_horizon above 1, lambda_ in [0, 1]; got "
                 f"length={self.length}, discount_horizon={self.discount_horizon}, lambda_={self.lambda_}"
             )
-        devices.compute_dtype(self.dtype)
+        if self.dtype not in devices.DTYPES:
+            raise ValueError(f"Config.dtype must be one of {', '.join(devices.DTYPES)}, got {self.dtype!r}")
 
     @property
     def discount(self) -> float:

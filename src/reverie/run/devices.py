@@ -16,6 +16,8 @@ import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+DTYPES = ("auto", "float32", "bfloat16")
+"""What a method can be told to compute in."""
 CPU_DEVICES = 2
 """Virtual devices of a CPU; a constant, so that results do not depend on how many cores a machine has."""
 
@@ -29,8 +31,6 @@ def use_both_cores() -> None:
 
 def compute_dtype(choice: str) -> str:
     """float32 or bfloat16; `auto` is bfloat16 on accelerators and float32 on CPUs."""
-    if choice not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"dtype must be auto, float32 or bfloat16, got {choice!r}")
     if choice != "auto":
         return choice
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"
