@@ -108,9 +108,9 @@ def test_an_unannounced_reset_is_marked_truncated() -> None:
 
 def test_latents_are_written_back() -> None:
     replay = fill(empty(), range(20))
-    ids = np.array([[4, 6, 8], [8, 10, 12]])
+    ids = np.array([[4, 8, 6], [10, 8, 12]])
     new = latents(ids + 100)
-    new["stoch"][1, 0] = 77
+    new["stoch"][1, 1] = 77
     replay.write_back(ids, new)
     np.testing.assert_array_equal(replay.latents(np.array([4, 6, 8, 10, 12, 5]))["stoch"][:, 0],
                                   [104, 106, 77, 110, 112, 5])  # fmt: skip
@@ -118,10 +118,11 @@ def test_latents_are_written_back() -> None:
 
 def test_write_back_ignores_evicted_rows() -> None:
     replay = fill(empty(capacity=20), range(200))
-    before = replay.latents(np.arange(300, 400))["stoch"].copy()
+    held = np.arange(400 - STREAMS * (10 + 64), 400)
+    before = replay.latents(held)["stoch"]
     replay.write_back(np.array([0, 398]), latents(np.array([1, 2])))
-    after = replay.latents(np.arange(300, 400))["stoch"]
-    assert np.flatnonzero((before != after).any(axis=1)).tolist() == [98]
+    after = replay.latents(held)["stoch"]
+    assert held[(before != after).any(axis=1)].tolist() == [398]
 
 
 def test_write_back_casts_nothing() -> None:
