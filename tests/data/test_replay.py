@@ -108,9 +108,9 @@ def test_an_unannounced_reset_is_marked_truncated() -> None:
 
 def test_latents_are_written_back() -> None:
     replay = fill(empty(), range(20))
-    ids = np.array([[4, 8, 6], [10, 8, 12]])
+    ids = np.array([[4, 8, 8], [6, 10, 12]])
     new = latents(ids + 100)
-    new["stoch"][1, 1] = 77
+    new["stoch"][0, 2] = 77
     replay.write_back(ids, new)
     np.testing.assert_array_equal(replay.latents(np.array([4, 6, 8, 10, 12, 5]))["stoch"][:, 0],
                                   [104, 106, 77, 110, 112, 5])  # fmt: skip
