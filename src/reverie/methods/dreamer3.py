@@ -174,8 +174,7 @@ def build(spaces: Spaces, config: Config, *, key: PRNGKeyArray) -> Model:
 
 def optimiser(config: Config) -> optax.GradientTransformation:
     """AGC, then LaProp, then the warmed-up step size; the very first update has step size 0."""
-    warm = optax.linear_schedule(0.0, config.learning_rate, config.warmup) if config.warmup else None
-    rate = warm or config.learning_rate
+    rate = optax.linear_schedule(0.0, config.learning_rate, config.warmup) if config.warmup else config.learning_rate
     return optax.chain(adaptive_gradient_clip(config.gradient_clip), laprop(), optax.scale_by_learning_rate(rate))
 
 
