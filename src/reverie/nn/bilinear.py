@@ -5,13 +5,13 @@
     by X       G * flip(W)^T      again a convolution
 
 Why not `jax.lax`'s own derivative: XLA's CPU compiler turns the derivative by W into a convolution whose window is the
-whole image. Alone that runs at a fifth to a third of the speed of the forward pass; inside a loop it falls back to scalar
-code and is fifty times slower, which would forbid several updates per dispatch. Here it is patches times a matrix, in
-slices of the batch that stay in cache, so memory is bounded too; nothing but X and W is kept for the backward pass.
+whole image. Alone that runs at a fifth to a third of the speed of the forward pass; inside a loop it falls back to
+scalar code and is fifty times slower, which would forbid several updates per dispatch. Here it is patches times a
+matrix, in slices of the batch that stay in cache, so memory is bounded too; nothing but X and W is kept for the backward pass.
 
-Both are primitives, not `jax.custom_vjp`: under `jax.vmap` a custom rule would make one W' per example and add them up, a
-primitive's batching rule can put the examples into the batch. Derivatives of any order exist, each of the two being the
-derivative of the other. On accelerators both are `jax.lax` convolutions.
+Both are primitives, not `jax.custom_vjp`: under `jax.vmap` a custom rule would make one W' per example and add them up,
+a primitive's batching rule can put the examples into the batch. Derivatives of any order exist, each of the two being
+the derivative of the other. On accelerators both are `jax.lax` convolutions.
 """
 
 from functools import partial
@@ -22,39 +22,40 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-Images = Float[Array, "batch height width channel"]
+Images = Float[Array, "batch height width inputs"]
+Outputs = Float[Array, "batch height width outputs"]
 Kernel = Float[Array, "size size inputs outputs"]
 
 PATCHES = 2**21
 """Bytes of patches per slice: about one core's second-level cache."""
 
 
-def convolve(x: Images, weight: Kernel) -> Images:
+def convolve(x: Images, weight: Kernel) -> Outputs:
     """Y = X * W."""
     return convolve_p.bind(x, weight)
 
 
-def correlate(x: Images, g: Images, *, size: int) -> Kernel:
+def correlate(x: Images, g: Outputs, *, size: int) -> Kernel:
     """W' of a kernel of this size: how the sum of X * W times G changes with W."""
     return correlate_p.bind(x, g, size=size)
 
 
-def transposed(weight: Kernel) -> Kernel:
+def transposed(weight: Kernel) -> Float[Array, "size size outputs inputs"]:
     """The kernel that takes a derivative by Y to one by X."""
     return weight[::-1, ::-1].swapaxes(2, 3)
 
 
-def _convolve(x: Images, weight: Kernel) -> Images:
+def _convolve(x: Images, weight: Kernel) -> Outputs:
     layout = ("NHWC", "HWIO", "NHWC")
     return jax.lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=layout)
 
 
-def _correlate(x: Images, g: Images, *, size: int) -> Kernel:
+def _correlate(x: Images, g: Outputs, *, size: int) -> Kernel:
     weight = jnp.zeros((size, size, x.shape[-1], g.shape[-1]), x.dtype)
     return jax.vjp(partial(_convolve, x), weight)[1](g)[0]
 
 
-def _correlate_in_slices(x: Images, g: Images, *, size: int) -> Kernel:
+def _correlate_in_slices(x: Images, g: Outputs, *, size: int) -> Kernel:
     """Patches are made of whichever has fewer channels: W'(X, G) = transposed(W'(G, X))."""
     if g.shape[-1] < x.shape[-1]:
         return transposed(_correlate_in_slices(g, x, size=size))

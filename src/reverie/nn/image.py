@@ -2,14 +2,14 @@
 
 DreamerV3 (2025; doi 10.1038/s41586-025-08744-2, sizes and order as in the authors' code). For multipliers (2, 3, 4, 4):
 
-    encoder   per stage: 5x5 convolution to depth * multiplier channels, 2x2 max-pool, RMSNorm, SiLU;     flatten at the end
-    decoder   map  = silu(rms( BlockLinear(h) + Linear(silu(rms(Linear(z)))) ))          (height/16, width/16, depth * last)
-              per stage, multipliers backwards: x2 upsample, 5x5 convolution, RMSNorm, SiLU;  the last to C channels, sigmoid
+    encoder   per stage: 5x5 convolution to depth * multiplier channels, 2x2 max-pool, RMSNorm, SiLU; flatten
+    decoder   map = silu(rms( BlockLinear(h) + Linear(silu(rms(Linear(z)))) ))     (height/16, width/16, depth * last)
+              per stage, multipliers backwards: x2 upsample, 5x5 convolution, RMSNorm, SiLU; the last to C, sigmoid
 
 Block k of the BlockLinear gives channels k n ... k n + n - 1 at every pixel of the map, n = depth * last / blocks.
 Norms are per pixel over channels, in float32 as always; the rest is in the input's dtype.
-Deviates: any height and width. The encoder pads with zeros (mid grey, after centring) at the bottom and right up to what
-the pools divide, the decoder makes the padded size and crops. One image at a time.
+Deviates: any height and width. The encoder pads with zeros (mid grey, after centring) at the bottom and right up to
+what the pools divide, the decoder makes the padded size and crops. One image at a time.
 Elsewhere: centring and concatenating the images of an observation (`models.observation`); the convolutions (`nn.conv`).
 """
 
