@@ -31,9 +31,7 @@ class BlockGRU(eqx.Module):
     norm: RMSNorm
     gates: BlockLinear
 
-    def __init__(
-        self, deter: int, inputs: tuple[int, ...], hidden: int, blocks: int, *, key: PRNGKeyArray
-    ) -> None:
+    def __init__(self, deter: int, inputs: tuple[int, ...], hidden: int, blocks: int, *, key: PRNGKeyArray) -> None:
         """`inputs` are the widths of x_1, ..., x_n."""
         *embedding_keys, mix_key, gates_key = jr.split(key, len(inputs) + 3)
         widths = (deter, *inputs)
