@@ -1,0 +1,205 @@
+"""The account of collecting and learning, kept without any network: a policy that stores which row it saw.
+
+A row of `Counter` shows (seed modulo 1000, actions so far, last action); seed and time name it: 10 seed + time.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from envs.worlds import Counter
+
+from reverie.data.replay import steps_in
+from reverie.envs.config import EnvironmentConfig
+from reverie.protocol import AbstractPolicy
+from reverie.run.experience import Acting, Experience, ExperienceConfig, Stack
+from reverie.run.run import Run
+from reverie.types import Step
+
+BATCH, LENGTH = 2, 3
+CONFIG = ExperienceConfig(environments=2, train_ratio=3.0, capacity=100, gibibytes=0.1)
+LATENTS = {"mark": ((1,), "float32")}
+KEY = jr.key(0)
+
+
+class Marking(AbstractPolicy[Any]):
+    """Remembers the name of the row it saw, and how many rows it has seen since the run began; acts at random."""
+
+    def initial(self) -> Any:
+        return {"name": jnp.zeros(()), "seen": jnp.zeros((), jnp.int32)}
+
+    def act(self, carry: Any, observation: Any, is_first: Any, *, key: Any) -> tuple[jax.Array, Any]:
+        memory = {"name": name(observation["observation"]), "seen": carry["seen"] + 1}
+        return jr.randint(key, (1,), 0, 3), memory
+
+
+def name(shown: Any) -> Any:
+    return 10 * shown[..., 0] + shown[..., 1]
+
+
+def remember(memory: Any) -> dict[str, jax.Array]:
+    return {"mark": memory["name"][None]}
+
+
+def begun(config: ExperienceConfig = CONFIG, seed: int = 0) -> Experience:
+    experience = Experience(Counter, EnvironmentConfig(), config, batch=BATCH, length=LENGTH, seed=seed)
+    experience.begin(Marking(), LATENTS, remember, key=KEY)
+    return experience
+
+
+def names(stack: Stack) -> np.ndarray:
+    return np.asarray(name(stack.sequence.observation["observation"]))
+
+
+def learn(experience: Experience, turns: int, after: Any = lambda written, stack: None) -> list[list[Stack]]:
+    """The stacks of each turn; what is written back is the row's name and a half, a quarter more each time."""
+    history, written = [], 0.0
+    for _ in range(turns):
+        experience.collect(Marking())
+        history.append([])
+        for stack in experience.batches():
+            written += 0.25
+            history[-1].append(stack)
+            marks = names(stack)[:, :, 1:, None] + np.float32(0.5 + written)
+            experience.write_back({"mark": marks})
+            after(written, stack)
+    return history
+
+
+@pytest.mark.parametrize(
+    ("ratio", "dispatch", "stacks"),
+    [
+        (3.0, 1, [2, 1, 1, 1, 1, 1]),  # one update per turn, and one for having enough
+        (1.5, 1, [1, 1, 0, 1, 0, 1]),
+        (9.0, 1, [4, 3, 3, 3, 3, 3]),
+        (3.0, 2, [1, 0, 1, 0, 1, 0]),
+        (9.0, 2, [2, 1, 2, 1, 2, 1]),
+        (0.0, 1, [1, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_train_ratio(ratio, dispatch, stacks):
+    """A turn of 2 environments replays 2 * ratio steps, 6 per update, from when 6 windows of 4 rows are there."""
+    with begun(replace(CONFIG, train_ratio=ratio, dispatch=dispatch)) as experience:
+        history = learn(experience, 11)
+    assert [len(turn) for turn in history] == [0] * 5 + stacks
+    assert all(len(stack.context["mark"]) == dispatch for turn in history for stack in turn)
+
+
+def test_a_stack_is_windows_with_a_context_row():
+    with begun() as experience:
+        stack = learn(experience, 8)[-1][0]
+    assert stack.sequence.reward.shape == (1, BATCH, 1 + LENGTH)
+    assert stack.context["mark"].shape == (1, BATCH, 1)
+    is_first = np.asarray(stack.sequence.is_first)
+    np.testing.assert_array_equal(np.diff(names(stack))[~is_first[..., 1:]], 1)
+
+
+def test_what_is_written_back_belongs_to_its_row_and_the_context_row_keeps_its_own():
+    """The latents of a context row are what was last written to that very row, or else what the policy remembered."""
+    marks: dict[float, float] = {}
+    kinds = set()
+
+    def check(written, stack):
+        """Before this stack's own write counts: its context rows against the marks so far."""
+        rows = names(stack)
+        for row, mark in zip(rows[0, :, 0].tolist(), np.asarray(stack.context["mark"])[0, :, 0].tolist(), strict=True):
+            kinds.add("written" if row in marks else "collected")
+            assert mark == marks.get(row, row)
+        marks.update({row: row + 0.5 + written for row in rows[:, :, 1:].ravel().tolist()})
+
+    with begun() as experience:
+        learn(experience, 60, check)
+    assert kinds == {"written", "collected"}
+
+
+def test_a_dispatch_reads_latents_as_they_were_before_it():
+    """Two batches in one stack: the second's context does not know what the first will have written."""
+    with begun(replace(CONFIG, dispatch=2)) as experience:
+        history = learn(experience, 60)
+    stacks = [stack for turn in history for stack in turn]
+    values = [np.asarray(stack.context["mark"])[..., 0] - names(stack)[:, :, 0] for stack in stacks]
+    for number, value in enumerate(values):
+        assert value.max() <= 0.5 + 0.25 * number
+
+
+@pytest.mark.parametrize("stop", [3, 12], ids=["before learning", "while learning"])
+def test_a_broken_run_goes_on_as_if_it_were_whole(tmp_path: Path, stop):
+    with begun(replace(CONFIG, dispatch=2)) as experience:
+        whole = learn(experience, 20)
+
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
+    with Run.create(tmp_path / "run", about) as run, begun(replace(CONFIG, dispatch=2)) as experience:
+        assert experience.restore(run, {"w": jnp.zeros(2)})["w"].tolist() == [0, 0], "there is nothing yet"
+        before = learn(experience, stop)
+        experience.save(run, {"w": jnp.ones(2)})
+        steps = experience.steps
+    with Run.open(tmp_path / "run") as run, begun(replace(CONFIG, dispatch=2)) as experience:
+        assert experience.restore(run, {"w": jnp.zeros(2)})["w"].tolist() == [1, 1]
+        assert experience.steps == steps
+        after = continued(experience, 20 - stop, sum(len(turn) for turn in before))
+    jax.tree.map(np.testing.assert_array_equal, before + after, whole)
+
+
+def continued(experience: Experience, turns: int, stacks: int) -> list[list[Stack]]:
+    """`learn`, with the marks that are due after so many stacks."""
+    history = []
+    for _ in range(turns):
+        experience.collect(Marking())
+        history.append([])
+        for stack in experience.batches():
+            stacks += 1
+            history[-1].append(stack)
+            experience.write_back({"mark": names(stack)[:, :, 1:, None] + np.float32(0.5 + 0.25 * stacks)})
+    return history
+
+
+def test_episodes_and_steps():
+    """Counter pays 1, 2, 3, 4 and ends; the reset is a turn without a simulator step."""
+    with begun() as experience:
+        ended = [experience.collect(Marking()) for _ in range(9)]
+        assert experience.steps == 2 * 8
+    assert [len(turn) for turn in ended] == [0, 0, 0, 2, 0, 0, 0, 0, 2]
+    assert {(episode.score, episode.length) for turn in ended for episode in turn} == {(10.0, 4)}
+
+
+def test_another_seed_is_another_experience():
+    with begun(seed=0) as one, begun(seed=1) as other:
+        histories = [learn(experience, 8)[-1][0] for experience in (one, other)]
+    assert not np.array_equal(*map(names, histories))
+
+
+@pytest.mark.parametrize("limit", [{"capacity": 20}, {"gibibytes": 1e-6}], ids=["steps", "memory"])
+def test_the_smaller_limit_of_the_replay_holds(limit):
+    with begun(replace(CONFIG, **limit)) as experience:
+        expected = limit.get("capacity") or steps_in(1e-6, experience.spaces, LATENTS)
+        assert expected < CONFIG.capacity
+        learn(experience, 30)
+        assert len(experience._replay) == expected // 2 * 2 - 2 * LENGTH
+
+
+def test_acting_has_a_memory_and_a_key_for_each_environment():
+    acting = Acting(Marking(), 50, remember, key=KEY)
+    shown = np.stack([np.arange(50), np.zeros(50), np.zeros(50)], -1).astype(np.float32)
+    row = Step({"observation": shown}, np.zeros(50), np.zeros(50, bool), np.zeros(50, bool), np.ones(50, bool))
+    first, latents = acting(Marking(), row)
+    second, _ = acting(Marking(), row)
+    np.testing.assert_array_equal(latents["mark"][:, 0], 10.0 * np.arange(50))
+    assert set(first.ravel().tolist()) == {0, 1, 2}
+    assert not np.array_equal(first, second)
+    assert acting.memory["seen"].tolist() == [2] * 50
+    acting.acts = 0
+    np.testing.assert_array_equal(acting(Marking(), row)[0], first)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"environments": 0}, {"workers": -1}, {"train_ratio": -1.0}, {"capacity": 0}, {"gibibytes": 0.0}], ids=str
+)
+def test_impossible_settings(wrong):
+    field, value = next(iter(wrong.items()))
+    with pytest.raises(ValueError, match=rf"ExperienceConfig.{field} must be .*got {value}"):
+        ExperienceConfig(**wrong)
