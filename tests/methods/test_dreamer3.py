@@ -1,0 +1,438 @@
+"""DreamerV3's own: what it counts, which loss moves what, the sheet's returns, and what one update does.
+
+Its numbers against the reference implementation are in `test_dreamer3_reference`, whether it learns in
+`test_dreamer3_worlds`.
+"""
+
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from parameters import random_parameters
+
+from reverie.maths.return_scale import ReturnScale
+from reverie.maths.scaling import BINS, two_hot, two_hot_bins, two_hot_mean
+from reverie.methods import dreamer3
+from reverie.models.rssm import Belief, RSSMConfig
+from reverie.rollout import over_time
+from reverie.run.dispatch import dispatch
+from reverie.run.experience import Stack
+from reverie.types import ArraySpec, Sequence, Spaces
+
+BATCH, TIME, HORIZON = 2, 3, 2
+CONFIG = dreamer3.Config(
+    rssm=RSSMConfig(deter=8, hidden=4, stoch=3, classes=4, blocks=2), depth=2, multipliers=(2,), units=4,
+    batch=BATCH, length=TIME, horizon=HORIZON, warmup=10, learning_rate=1e-2, free_nats=0.8, dtype="float32",
+)  # fmt: skip
+VECTOR = {"vector": ArraySpec("vector", (3,))}
+CHOICES = Spaces(VECTOR | {"image": ArraySpec("image", (4, 4, 1))}, ArraySpec("discrete", (2,), (2, 3)))
+NUMBERS = Spaces(VECTOR, ArraySpec("continuous", (2,)))
+ONE = Spaces(VECTOR, ArraySpec("discrete", (1,), (3,)))
+KEY = jr.key(0)
+
+
+def stack_of(spaces: Spaces) -> Stack:
+    """A batch: a terminal and a reset inside the second sequence, a truncated end of the first."""
+    random, shape = np.random.default_rng(0), (BATCH, 1 + TIME)
+    flags = np.zeros((3, *shape), bool)
+    flags[0, 1, 1] = flags[1, 0, 3] = flags[2, 1, 2] = True
+    observation = {"vector": random.normal(size=(*shape, 3)).astype(np.float32)}
+    if "image" in spaces.observation:
+        observation["image"] = random.integers(0, 256, (*shape, 4, 4, 1), np.uint8)
+    if spaces.action.kind == "discrete":
+        action = random.integers(0, spaces.action.classes, (*shape, len(spaces.action.classes)), np.int32)
+    else:
+        action = random.uniform(-1, 1, (*shape, 2)).astype(np.float32)
+    reward = random.normal(size=shape).astype(np.float32)
+    sequence = jax.tree.map(jnp.asarray, Sequence(observation, action, reward, *flags))
+    deter = jnp.float32(random.uniform(-1, 1, (BATCH, 8)))
+    return Stack(sequence, {"deter": deter, "stoch": jnp.array([[0, 1, 2], [3, 3, 3]], jnp.uint8)})
+
+
+def learner_of(spaces: Spaces, config: dreamer3.Config) -> dreamer3.Learner:
+    """Random numbers in every parameter, those that begin with zero too."""
+    model = random_parameters(dreamer3.build, spaces, config)
+    slow_critic = random_parameters(dreamer3.build, spaces, config, seed=1).critic
+    moments = dreamer3.optimiser(config).init(model)
+    return dreamer3.Learner(model, slow_critic, ReturnScale.initial(), moments, jnp.zeros((), jnp.int32), KEY)
+
+
+@pytest.fixture(scope="module")
+def learner() -> dreamer3.Learner:
+    return learner_of(CHOICES, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def batch() -> Stack:
+    return stack_of(CHOICES)
+
+
+def same(ours, theirs, rtol=0.0, atol=0.0):
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        if jax.dtypes.issubdtype(one.dtype, jax.dtypes.prng_key):
+            one, other = jr.key_data(one), jr.key_data(other)
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=atol)
+
+
+# ----------------------------------------------------------------------------------------------------------- counts
+
+
+@pytest.mark.parametrize(("size", "total"), [("1m", 687_875), ("12m", 10_498_259), ("200m", 165_965_075)])
+def test_parameter_counts_are_the_reference_s(size, total):
+    spaces = Spaces({"image": ArraySpec("image", (64, 64, 3))}, ArraySpec("discrete", (1,), (17,)))
+    assert sum(dreamer3.parameters(spaces, dreamer3.SIZES[size]).values()) == total
+
+
+def test_parameters_are_counted_by_part(learner):
+    model = learner.model
+    expected = {
+        "encoder": model.world.encoder, "dynamics": (model.world.cell, model.world.prior, model.world.posterior),
+        "decoder": model.decoder, "reward": model.reward, "continue": model.continue_, "actor": model.actor,
+        "critic": model.critic,
+    }  # fmt: skip
+    counted = dreamer3.parameters(CHOICES, CONFIG)
+    assert counted == {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in expected.items()}
+
+
+def test_sizes_are_the_table_s():
+    """name: deter, hidden d, classes, depth, units; always 32 variables in 8 blocks."""
+    table = {
+        "1m": (512, 64, 4, 4, 64), "12m": (2048, 256, 16, 16, 256), "25m": (3072, 384, 24, 24, 384),
+        "50m": (4096, 512, 32, 32, 512), "100m": (6144, 768, 48, 48, 768), "200m": (8192, 1024, 64, 64, 1024),
+        "400m": (12288, 1536, 96, 96, 1536),
+    }  # fmt: skip
+    ours = {name: size for name, size in dreamer3.SIZES.items() if name not in ("nano", "tiny")}
+    assert ours.keys() == table.keys()
+    for name, size in ours.items():
+        rssm = size.rssm
+        assert (rssm.deter, rssm.hidden, rssm.classes, size.depth, size.units) == table[name]
+        assert (rssm.stoch, rssm.blocks) == (32, 8)
+    assert dreamer3.SIZES["200m"] == dreamer3.Config()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"batch": 0}, "batch must be at least 1, got 0"),
+        ({"length": 1}, "length=1"),
+        ({"discount_horizon": 1.0}, "discount_horizon=1.0"),
+        ({"lambda_": 1.5}, "lambda_=1.5"),
+        ({"dtype": "float16"}, "'float16'"),
+    ],
+)
+def test_impossible_configs(wrong, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        replace(CONFIG, **wrong)
+
+
+# -------------------------------------------------------------------------------------------------------- alignment
+
+
+@pytest.fixture(scope="module")
+def states(learner, batch) -> Belief:
+    return eqx.filter_jit(dreamer3.posterior)(learner.model, batch, key=KEY)
+
+
+def test_posterior_starts_from_the_context_and_takes_each_row_s_action_before(learner, batch, states):
+    """Given the guesses that were drawn, every memory and every posterior follows; row 0 is context and has none."""
+    world, sequence = learner.model.world, batch.sequence
+
+    @eqx.filter_jit
+    def step(world, state, action, observation):
+        vector = jnp.concatenate([jax.nn.one_hot(action[0], 2), jax.nn.one_hot(action[1], 3)])
+        belief = world.observe(state, vector, world.encode(observation), key=KEY)
+        return belief.deter, belief.logits
+
+    for line in range(BATCH):
+        state = world.recall({name: values[line] for name, values in batch.context.items()})
+        for t in range(TIME):
+            observation = {name: values[line, t + 1] for name, values in sequence.observation.items()}
+            action = sequence.action[line, t]
+            if sequence.is_first[line, t + 1]:
+                state, action = world.initial(), jnp.full(2, -1, jnp.int32)  # no choice: a vector of zeros
+            deter, logits = step(world, state, action, observation)
+            state = jax.tree.map(lambda x: x[line, t], states)  # noqa: B023
+            same((state.deter, state.logits), (deter, logits), rtol=1e-4, atol=1e-5)
+
+
+def test_imagination_starts_from_every_posterior_and_its_actions_lead_on(learner, states):
+    """Start b * T + t is the state (b, t); f_{i+1} follows from f_i and a_i, given the guesses that were drawn."""
+    model = learner.model
+    imagined = eqx.filter_jit(dreamer3.imagine)(model, states, CONFIG, key=KEY)
+    assert imagined.features.shape == (BATCH * TIME, HORIZON + 1, CONFIG.rssm.features)
+    assert imagined.actions.shape == (BATCH * TIME, HORIZON, 2)
+    features = imagined.features.reshape(BATCH, TIME, HORIZON + 1, -1)
+    np.testing.assert_array_equal(features[:, :, 0], states.features)
+
+    def memory(features, action):
+        deter, stoch = features[:8], features[8:].reshape(3, 4)
+        vector = jnp.concatenate([jax.nn.one_hot(action[0], 2), jax.nn.one_hot(action[1], 3)])
+        return model.world.imagine(Belief(deter, stoch, stoch), vector, key=KEY).deter
+
+    following = jax.jit(jax.vmap(jax.vmap(memory)))(imagined.features[:, :-1], imagined.actions)
+    same(following, imagined.features[:, 1:, :8], rtol=1e-4, atol=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------- reach of gradients
+
+WORLD = {"encoder", "cell", "posterior"}  # all that a posterior state is made of
+REACH = {
+    "policy": {"actor"},
+    "value": {"critic"},
+    "replay_value": WORLD | {"critic"},
+    "reward": WORLD | {"reward"},
+    "continue": WORLD | {"continue"},
+    "reconstruction/vector": WORLD | {"decoder"},
+    "reconstruction/image": WORLD | {"decoder"},
+    "representation": WORLD,
+    "dynamics": WORLD | {"prior"},
+    "dynamics, first row": {"cell", "prior"},  # of a state that replay remembers; later rows go through earlier guesses
+    "dynamics, below the free nats": set(),
+    "representation, below the free nats": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def reach(learner, batch):
+    """By loss, the parts of the model and the slow critic that its mean depends on: is any gradient not zero?"""
+
+    def means(parameters):
+        model, slow_critic = parameters
+        rows = jax.tree.map(lambda x: x[:, 1:], batch.sequence)
+        states = dreamer3.posterior(model, batch, key=KEY)
+        imagined = dreamer3.imagine(model, states, CONFIG, key=KEY)
+        behaviour, returns, *_ = dreamer3.behaviour_losses(model, slow_critic, learner.return_scale, imagined, CONFIG)
+        bootstrap = returns[:, 0].reshape(BATCH, TIME)
+        losses = dreamer3.world_model_losses(model, states, rows, replace(CONFIG, free_nats=0.0)) | behaviour
+        losses["replay_value"] = dreamer3.replay_value_loss(model, slow_critic, states, rows, bootstrap, CONFIG)
+        losses["dynamics, first row"] = losses["dynamics"][:, 0]
+        satisfied = dreamer3.world_model_losses(model, states, rows, replace(CONFIG, free_nats=1e3))
+        for name in ("dynamics", "representation"):
+            losses[f"{name}, below the free nats"] = satisfied[name]
+        return {name: loss.mean() for name, loss in losses.items()}
+
+    gradients = jax.jit(jax.jacrev(means))((learner.model, learner.slow_critic))
+    return {name: moved(*gradient) for name, gradient in gradients.items()}
+
+
+def moved(model, slow_critic) -> set[str]:
+    world = model.world
+    parts = {
+        "encoder": world.encoder, "cell": world.cell, "prior": world.prior, "posterior": world.posterior,
+        "decoder": model.decoder, "reward": model.reward, "continue": model.continue_, "actor": model.actor,
+        "critic": model.critic, "slow critic": slow_critic,
+    }  # fmt: skip
+    return {name for name, part in parts.items() if any(leaf.any() for leaf in jax.tree.leaves(part))}
+
+
+@pytest.mark.parametrize("loss", REACH)
+def test_reach(loss, reach):
+    assert reach[loss] == REACH[loss]
+
+
+def test_every_loss_is_among_them(reach):
+    assert reach.keys() == REACH.keys()
+
+
+# ---------------------------------------------------------------------------------------------- returns of the sheet
+
+
+class Table(eqx.Module):
+    """Answers with a row of numbers for each one-hot feature."""
+
+    rows: jax.Array
+
+    def __call__(self, features):
+        return features @ self.rows
+
+
+def saying(*values) -> jax.Array:
+    """Two-hot logits whose mean is each of the values."""
+    lower, weight = jax.vmap(two_hot)(jnp.float32(values))
+    code = jax.nn.one_hot(lower, BINS) * (1 - weight)[:, None] + jax.nn.one_hot(lower + 1, BINS) * weight[:, None]
+    return jnp.log(jnp.maximum(code, 1e-12))
+
+
+@pytest.fixture(scope="module")
+def blank() -> dreamer3.Learner:
+    return learner_of(ONE, CONFIG)
+
+
+def test_imagined_returns_weights_and_losses_of_the_sheet(blank):
+    """rew = [9, 1, 0, 2], val = [.5, 1, 1.5, 2], con = [.9, .8, 1, .5] -> G = [3.263, 2.925, 3], w = [.9, .72, .72]."""
+    rewards, values = Table(saying(9, 1, 0, 2)), Table(saying(0.5, 1, 1.5, 2))
+    going_on = Table(jax.scipy.special.logit(jnp.array([0.9, 0.8, 1, 0.5]).clip(0, 1 - 1e-7))[:, None])
+    where = lambda m: (m.reward, m.critic.head, m.continue_, m.actor.head)
+    model = eqx.tree_at(where, blank.model, (rewards, values, going_on, Table(jnp.zeros((4, 3)))))
+    slow_critic = eqx.tree_at(lambda c: c.head, blank.slow_critic, Table(saying(0, 0, -1, 5)))
+    imagined = dreamer3.Imagined(jnp.eye(4)[None], jnp.zeros((1, 3, 1), jnp.int32))
+
+    scale = ReturnScale(jnp.float32(-1), jnp.float32(1))
+    losses, returns, scale, facts = eqx.filter_jit(dreamer3.behaviour_losses)(
+        model, slow_critic, scale, imagined, CONFIG
+    )
+    np.testing.assert_allclose(returns[0], [3.263, 2.925, 3.0], rtol=1e-5)
+
+    low, high = np.percentile([3.263, 2.925, 3.0], [5, 95])
+    spread = 0.99 * 2 + 0.01 * (high - low)
+    np.testing.assert_allclose(facts["return_scale"], spread, rtol=1e-5)
+
+    weight, advantage = np.array([0.9, 0.72, 0.72]), np.array([3.263 - 0.5, 2.925 - 1, 3 - 1.5]) / spread
+    policy = -weight * (-np.log(3) * advantage + 3e-4 * np.log(3))
+    np.testing.assert_allclose(losses["policy"][0], policy, rtol=1e-5)
+
+    targets = np.exp(saying(3.263, 2.925, 3.0)) + np.exp(saying(0, 0, -1))
+    value = -weight * (targets * jax.nn.log_softmax(saying(0.5, 1, 1.5))).sum(-1)
+    np.testing.assert_allclose(losses["value"][0], value, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("terminated", "expected"),
+    [([0, 0, 1, 0], [2.944144, 2.0]), ([0, 0, 0, 0], [4.360598, 3.495495])],
+    ids=["terminated", "truncated"],
+)
+def test_replayed_returns_of_the_sheet(blank, terminated, expected):
+    """boot = [.5, 1, 1.5, 2], rew = [0, 1, 2, 0], last = [0, 0, 1, 0]; the loss has weights [1, 1, 0].
+
+    A critic whose logits are the bins themselves (the far ones cut off) reads its target off: its cross-entropy is the
+    logarithm of the normaliser minus the target. The slow critic says 0.
+    """
+    bins = jnp.where(np.abs(two_hot_bins()) < 20, two_hot_bins(), -1e6)
+    model = eqx.tree_at(lambda m: m.critic.head, blank.model, Table(jnp.stack([bins] * 4)))
+    slow_critic = eqx.tree_at(lambda c: c.head, blank.slow_critic, Table(saying(0, 0, 0, 0)))
+    is_last, terminated = jnp.array([[0, 0, 1, 0]], bool), jnp.array([terminated], bool)
+    rows = Sequence({}, jnp.zeros((1, 4, 1), jnp.int32), jnp.array([[0.0, 1, 2, 0]]), terminated, is_last, is_last)
+    states = Belief(jnp.eye(4)[None], jnp.zeros((1, 4, 1, 0)), jnp.zeros((1, 4, 1, 0)))
+
+    bootstrap = jnp.array([[0.5, 1, 1.5, 2]])
+    loss = eqx.filter_jit(dreamer3.replay_value_loss)(model, slow_critic, states, rows, bootstrap, CONFIG)
+    target = 2 * jax.nn.logsumexp(bins) - loss[0]
+    np.testing.assert_allclose(target[:2], expected, atol=1e-5)
+    assert loss[0, 2] == 0
+
+
+def test_the_free_nats_are_of_a_whole_step(learner, batch, states):
+    """The larger of them and the divergence summed over the variables: here, some steps are above, some below."""
+    rows = jax.tree.map(lambda x: x[:, 1:], batch.sequence)
+    losses = eqx.filter_jit(dreamer3.world_model_losses)(learner.model, states, rows, CONFIG)
+    prior = np.asarray(jax.jit(over_time(learner.model.world.prior_logits))(states.deter))
+    posterior = np.asarray(states.logits)
+    divergence = (np.exp(posterior) * (posterior - prior)).sum((-2, -1))
+    assert divergence.min() < CONFIG.free_nats < divergence.max()
+    for name in ("dynamics", "representation"):
+        np.testing.assert_allclose(losses[name], np.maximum(divergence, CONFIG.free_nats), rtol=1e-4)
+
+
+# ---------------------------------------------------------------------------------------------------------- updates
+
+step = eqx.filter_jit(dreamer3.update)
+
+
+@pytest.fixture(scope="module")
+def once(learner, batch):
+    return step(learner, batch, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def twice(once, batch):
+    return step(once[0], batch, CONFIG)
+
+
+def test_the_first_update_has_step_size_zero(learner, once):
+    same(once[0].model, learner.model)
+    assert once[0].updates == 1
+    assert once[0].return_scale.high != 0
+
+
+def test_the_total_loss_reaches_every_parameter(once):
+    """Whatever has had a gradient has momentum."""
+    momentum = jax.tree_util.tree_leaves_with_path(once[0].optimiser[1].momentum)
+    assert [jax.tree_util.keystr(path) for path, leaf in momentum if not leaf.any()] == []
+
+
+def test_the_second_update_moves_everything(once, twice):
+    assert not any(jax.tree.leaves(jax.tree.map(np.array_equal, once[0].model, twice[0].model)))
+    assert all(np.isfinite(value) for value in twice[1][1].values())
+
+
+def test_the_slow_critic_follows_the_updated_one(once, twice):
+    expected = jax.tree.map(lambda slow, fast: 0.98 * slow + 0.02 * fast, once[0].slow_critic, twice[0].model.critic)
+    same(twice[0].slow_critic, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_update_gives_the_latents_of_every_row_after_the_context(learner, batch, once):
+    states = eqx.filter_jit(dreamer3.posterior)(learner.model, batch, key=jr.split(jr.fold_in(KEY, 0))[0])
+    same(once[1][0], states.latents, rtol=1e-4, atol=1e-5)
+    assert once[1][0]["deter"].shape == (BATCH, TIME, 8)
+
+
+def test_every_update_draws_anew(learner, batch, once):
+    later = eqx.tree_at(lambda le: le.updates, learner, jnp.ones((), jnp.int32))
+    assert not np.array_equal(step(later, batch, CONFIG)[1][0]["deter"], once[1][0]["deter"])
+
+
+def test_an_update_is_deterministic(learner, batch, once):
+    same(step(learner, batch, CONFIG), once)
+
+
+def test_two_dispatched_updates_are_two_updates(learner, batch, once, twice):
+    stack = jax.tree.map(lambda x: jnp.stack([x, x]), batch)
+    copied = jax.tree.map(lambda x: jnp.copy(x) if eqx.is_array(x) else x, learner)  # dispatching consumes it
+    after, outcomes = dispatch((dreamer3.update, CONFIG), stack, copied)
+    same(after, twice[0], rtol=1e-3, atol=1e-5)
+    same(outcomes, jax.tree.map(lambda *x: jnp.stack(x), once[1], twice[1]), rtol=1e-3, atol=1e-4)
+
+
+def test_bfloat16_keeps_parameters_and_losses_in_float32():
+    config, batch = replace(CONFIG, dtype="bfloat16", warmup=0), stack_of(NUMBERS)
+    learner = learner_of(NUMBERS, config)
+    after, (latents, metrics) = eqx.filter_eval_shape(dreamer3.update, learner, batch, config)
+    assert learner.model.world.initial().deter.dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves((after.model, metrics))} == {jnp.dtype("float32")}
+    assert latents["deter"].dtype == jnp.float32
+    total, (_, _, metrics) = eqx.filter_jit(dreamer3.total_loss)(learner.model, learner, batch, config, KEY)
+    assert all(np.isfinite(value) for value in [total, *metrics.values()])
+
+
+def test_the_step_size_is_warmed_up():
+    """Equal gradients make LaProp's steps of size one: what is left is the schedule, 0, .1, .2 ... 1, 1 times 1e-2."""
+    transform, parameter = dreamer3.optimiser(CONFIG), jnp.full(3, 2.0)
+    state, sizes = transform.init(parameter), []
+    with jax.numpy_dtype_promotion("standard"):
+        for _ in range(12):
+            steps, state = jax.jit(transform.update)(jnp.full(3, 1e-3), state, parameter)
+            sizes.append(float(-steps[0]))
+    np.testing.assert_allclose(sizes, 1e-2 * np.minimum(np.arange(12) / 10, 1), rtol=1e-3, atol=1e-9)
+
+
+# -------------------------------------------------------------------------------------------------- before and after
+
+
+def test_a_learner_begins_with_a_copied_slow_critic_and_heads_that_say_nothing():
+    begun = eqx.filter_jit(lambda key: dreamer3.initialise(ONE, CONFIG, key=key))(KEY)
+    same(begun.slow_critic, begun.model.critic)
+    assert not begun.model.reward.out.weight.any()
+    assert not begun.model.critic.head.out.weight.any()
+    assert begun.model.continue_.out.weight.any()
+    assert (begun.updates, begun.return_scale.scale()) == (0, 1)
+
+
+def test_a_trained_agent_has_every_head(learner, states):
+    model, state = learner.model, jax.tree.map(lambda x: x[0, 0], states)
+    trained = dreamer3.trained(model, CHOICES)
+    said = eqx.filter_jit(lambda heads, state: {name: head(state) for name, head in heads.items()})(
+        trained.heads, state
+    )
+    shown = said["decode"]
+    assert {name: (value.shape, value.dtype) for name, value in shown.items()} == {
+        name: (spec.shape, spec.dtype) for name, spec in CHOICES.observation.items()
+    }
+    np.testing.assert_allclose(said["value"], model.critic.value(state.features), rtol=1e-3)
+    np.testing.assert_allclose(said["continue"], jax.nn.sigmoid(model.continue_(state.features)[0]), rtol=1e-5)
+    np.testing.assert_allclose(said["reward"], two_hot_mean(model.reward(state.features)), rtol=1e-3)
+    assert trained.policy.world is trained.model
