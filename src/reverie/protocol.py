@@ -6,7 +6,7 @@
     imagine   s' ~ p(s' | s, a)                   one step without one
 
 One time step of one sequence: `rollout` adds time, `jax.vmap` adds batch. Everything else (decoder, reward,
-continuation, embedding) is a head on the state; what a method lacks it says it lacks. The drawing of time is in `types`.
+continuation, embedding) is a head on the state; what a method lacks it says it lacks. Time is drawn in `types`.
 """
 
 import abc

@@ -50,7 +50,7 @@ def filter(
     *,
     key: PRNGKeyArray,
 ) -> Any:
-    """States s_1 ... s_T from s_0 = `state`; row t of each input belongs to s_t, its action is the one that led there."""
+    """States s_1 ... s_T from s_0 = `state`; row t of each input belongs to s_t, its action led there."""
 
     def step(state, row):
         action, embed, first, key = row

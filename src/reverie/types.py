@@ -1,13 +1,13 @@
 """Time, and what flows through it.
 
-    row t of a Sequence:     o_t   a_t   r_t   terminated_t   truncated_t   is_first_t
-                              |     |     ^ reward and flags met on ARRIVING at o_t; a first row has r = 0, is_first = True
-                              |     +-> the action chosen after seeing o_t, leading to row t + 1
+    row t of a Sequence:   o_t   a_t   r_t   terminated_t   truncated_t   is_first_t
+                            |     |     ^ reward and flags met on ARRIVING at o_t; a first row: r = 0, is_first = True
+                            |     +-> the action chosen after seeing o_t, leading to row t + 1
     filter:            s_t = observe(s_{t-1}, a_{t-1}, o_t)          predict:  s_{t+1} = imagine(s_t, a_t)
     imagined rollout:  s_0 --a_0--> s_1 --a_1--> s_2 ... s_H     r_1 ... r_H,  v_1 ... v_H,  R_0 ... R_{H-1}
 
-An episode of n actions has n + 1 rows. The last row has terminated or truncated set (`is_last`); its action is zero, leads
-nowhere and is never executed; the row after it, if any, is the first of the next episode. `terminated` alone means that
+An episode of n actions has n + 1 rows. The last row has terminated or truncated set (`is_last`); its action is zero,
+leads nowhere and is never executed; the row after it, if any, is the first of the next episode. `terminated` means that
 the world ended: after it nothing is worth anything. `truncated` means that somebody stopped watching.
 
 Observations are always a flat dict of named arrays, described by `ArraySpec`; actions are one array. This module and
@@ -75,7 +75,9 @@ class ArraySpec:
         if len(self.shape) != ranks[self.kind]:
             raise ValueError(f"ArraySpec: kind {self.kind!r} needs {ranks[self.kind]} axes, got shape {self.shape}")
         if (self.kind == "discrete") != (len(self.classes) == self.shape[0] and bool(self.classes)):
-            raise ValueError(f"ArraySpec: kind {self.kind!r} with shape {self.shape} cannot have classes {self.classes}")
+            raise ValueError(
+                f"ArraySpec: kind {self.kind!r} with shape {self.shape} cannot have classes {self.classes}"
+            )
 
     @property
     def dtype(self) -> str:

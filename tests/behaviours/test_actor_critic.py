@@ -87,6 +87,6 @@ def test_the_actor_judges_an_action_as_its_distribution_does():
 def test_the_slow_critic_follows():
     """2 % of the way, every leaf; from 1 towards 0 that leaves 0.98."""
     critic = random_parameters(Critic, 6, 8)
-    slow, fast = (jax.tree.map(lambda leaf: jnp.full_like(leaf, value), critic) for value in (1.0, 0.0))
+    slow, fast = jax.tree.map(jnp.ones_like, critic), jax.tree.map(jnp.zeros_like, critic)
     for leaf in jax.tree.leaves(follow(slow, fast, rate=0.02)):
         np.testing.assert_allclose(leaf, np.full(leaf.shape, 0.98), rtol=1e-6)

@@ -24,11 +24,11 @@ def adaptive_gradient_clip(clip: float, smallest: float = 1e-3) -> optax.Gradien
         limit = clip * jnp.maximum(smallest, jnp.linalg.norm(parameter.reshape(-1)))
         return gradient / jnp.maximum(1.0, jnp.linalg.norm(gradient.reshape(-1)) / limit)
 
-    def update(gradients, state, parameters=None):
-        assert parameters is not None, "adaptive clipping needs the parameters"
-        return jax.tree.map(shrink, gradients, parameters), state
+    def update(updates, state, params=None):
+        assert params is not None, "adaptive clipping needs the parameters"
+        return jax.tree.map(shrink, updates, params), state
 
-    return optax.GradientTransformation(lambda parameters: optax.EmptyState(), update)
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 class LaPropState(NamedTuple):
@@ -42,16 +42,16 @@ class LaPropState(NamedTuple):
 def laprop(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-20) -> optax.GradientTransformation:
     """Normalises by the root of the second moment, then averages; the learning rate is the caller's."""
 
-    def initial(parameters) -> LaPropState:
-        zeros = jax.tree.map(jnp.zeros_like, parameters)
-        return LaPropState(jnp.zeros((), jnp.int32), zeros, jax.tree.map(jnp.zeros_like, parameters))
+    def initial(params) -> LaPropState:
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return LaPropState(jnp.zeros((), jnp.int32), zeros, jax.tree.map(jnp.zeros_like, params))
 
-    def update(gradients, state, parameters=None):
-        del parameters
+    def update(updates, state, params=None):
+        del params
         count = state.count + 1
         debias1, debias2 = (1 - jnp.float32(b) ** count.astype(jnp.float32) for b in (b1, b2))
-        square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.square, gradients)
-        steps = jax.tree.map(lambda g, v: g / (jnp.sqrt(v / debias2) + epsilon), gradients, square)
+        square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.square, updates)
+        steps = jax.tree.map(lambda g, v: g / (jnp.sqrt(v / debias2) + epsilon), updates, square)
         momentum = jax.tree.map(lambda m, u: b1 * m + (1 - b1) * u, state.momentum, steps)
         return jax.tree.map(lambda m: m / debias1, momentum), LaPropState(count, square, momentum)
 

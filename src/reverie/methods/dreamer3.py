@@ -191,7 +191,7 @@ def parameters(spaces: Spaces, config: Config) -> dict[str, int]:
     """Trainable parameters of each part, without building any; the slow critic is not trained and not counted."""
     model = eqx.filter_eval_shape(build, spaces, config, key=jr.key(0))
     names = {"world": "dynamics", "continue_": "continue"}
-    parts = {"encoder": model.world.encoder} | {names.get(name, name): part for name, part in vars(model).items()}
+    parts = {"encoder": model.world.encoder} | {names.get(name) or name: part for name, part in vars(model).items()}
     counts = {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in parts.items()}
     return counts | {"dynamics": counts["dynamics"] - counts["encoder"]}
 

@@ -12,7 +12,9 @@ No learned initial state: everything starts from, and is reset to, zeros.
 Elsewhere: the divergences' balance and free nats (`methods`), time (`rollout`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -115,7 +117,7 @@ class RSSM(AbstractWorldModel[Belief]):
         """Shape and dtype of each array of `Belief.latents`."""
         return {"deter": ((self.config.deter,), "float32"), "stoch": ((self.config.stoch,), "uint8")}
 
-    def recall(self, latents: dict[str, Array]) -> Belief:
+    def recall(self, latents: Mapping[str, Any]) -> Belief:
         """The belief that `latents` were taken of, but for the probabilities it was drawn from."""
         stoch = jax.nn.one_hot(latents["stoch"], self.config.classes)
         return Belief(latents["deter"].astype(self.encoder.dtype), stoch, jnp.zeros_like(stoch))

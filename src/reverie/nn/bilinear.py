@@ -7,7 +7,7 @@
 Why not `jax.lax`'s own derivative: XLA's CPU compiler turns the derivative by W into a convolution whose window is the
 whole image. Alone that runs at a fifth to a third of the speed of the forward pass; inside a loop it falls back to
 scalar code and is fifty times slower, which would forbid several updates per dispatch. Here it is patches times a
-matrix, in slices of the batch that stay in cache, so memory is bounded too; nothing but X and W is kept for the backward pass.
+matrix, in slices of the batch that stay in cache, so memory is bounded too; only X and W are kept for the backward pass.
 
 Both are primitives, not `jax.custom_vjp`: under `jax.vmap` a custom rule would make one W' per example and add them up,
 a primitive's batching rule can put the examples into the batch. Derivatives of any order exist, each of the two being
@@ -88,6 +88,7 @@ def _batched_convolve(operands: tuple[Array, Array], axes: tuple[int | None, int
     (x, weight), (x_axis, weight_axis) = operands, axes
     if weight_axis is not None:  # a network per example: no longer one convolution
         return jax.vmap(_convolve, in_axes=axes)(x, weight), 0
+    assert x_axis is not None, "one of the two is batched"
     x = jnp.moveaxis(x, x_axis, 0)
     y = convolve(x.reshape(-1, *x.shape[2:]), weight)
     return y.reshape(*x.shape[:2], *y.shape[1:]), 0

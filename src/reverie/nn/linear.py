@@ -4,7 +4,7 @@ DreamerV3 (Hafner et al. 2025, doi 10.1038/s41586-025-08744-2), as the authors' 
 
     y = x W + b        W ~ truncated normal on [-2, 2] standard deviations, variance scale^2 / fan_in; b = 0
 
-A block-diagonal layer's fan_in is the FULL input width, not that of a block (sqrt(blocks) smaller than one would guess).
+A block-diagonal layer's fan_in is the FULL input width, not that of a block: sqrt(blocks) smaller than one would guess.
 One example at a time, computed in the dtype of the input; parameters stay float32.
 """
 

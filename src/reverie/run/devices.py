@@ -24,7 +24,7 @@ CPU_DEVICES = 2
 
 def use_both_cores() -> None:
     """Splits the CPU into virtual devices, where nobody has chosen how many; call it before anything is computed."""
-    if jax.config.jax_num_cpu_devices == -1:
+    if jax.config.read("jax_num_cpu_devices") == -1:
         with contextlib.suppress(RuntimeError):  # jax has computed already: it stays with the devices it has
             jax.config.update("jax_num_cpu_devices", CPU_DEVICES)
 
