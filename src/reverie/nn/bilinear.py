@@ -7,7 +7,7 @@
 Why not `jax.lax`'s own derivative: XLA's CPU compiler turns the derivative by W into a convolution whose window is the
 whole image. Alone that runs at a fifth to a third of the speed of the forward pass; inside a loop it falls back to
 scalar code and is fifty times slower, which would forbid several updates per dispatch. Here it is patches times a
-matrix, in slices of the batch that stay in cache, so memory is bounded too; only X and W are kept for the backward pass.
+matrix, in slices of the batch that stay in cache, so memory is bounded; only X and W are kept for the backward pass.
 
 Both are primitives, not `jax.custom_vjp`: under `jax.vmap` a custom rule would make one W' per example and add them up,
 a primitive's batching rule can put the examples into the batch. Derivatives of any order exist, each of the two being
