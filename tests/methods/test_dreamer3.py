@@ -198,14 +198,15 @@ REACH = {
 
 
 @pytest.fixture(scope="module")
-def reach(learner, batch):
-    """By loss, the parts of the model and the slow critic that its mean depends on: is any gradient not zero?"""
+def losses(learner, batch):
+    """The mean of every loss, assembled here with the keys of the first update, and all their gradients."""
+    filter_key, dream_key = jr.split(jr.fold_in(KEY, 0))
 
     def means(parameters):
         model, slow_critic = parameters
         rows = jax.tree.map(lambda x: x[:, 1:], batch.sequence)
-        states = dreamer3.posterior(model, batch, key=KEY)
-        imagined = dreamer3.imagine(model, states, CONFIG, key=KEY)
+        states = dreamer3.posterior(model, batch, key=filter_key)
+        imagined = dreamer3.imagine(model, states, CONFIG, key=dream_key)
         behaviour, returns, *_ = dreamer3.behaviour_losses(model, slow_critic, learner.return_scale, imagined, CONFIG)
         bootstrap = returns[:, 0].reshape(BATCH, TIME)
         losses = dreamer3.world_model_losses(model, states, rows, replace(CONFIG, free_nats=0.0)) | behaviour
@@ -214,10 +215,17 @@ def reach(learner, batch):
         satisfied = dreamer3.world_model_losses(model, states, rows, replace(CONFIG, free_nats=1e3))
         for name in ("dynamics", "representation"):
             losses[f"{name}, below the free nats"] = satisfied[name]
-        return {name: loss.mean() for name, loss in losses.items()}
+        values = {name: loss.mean() for name, loss in losses.items()}
+        return values, values
 
-    gradients = jax.jit(jax.jacrev(means))((learner.model, learner.slow_critic))
-    return {name: moved(*gradient) for name, gradient in gradients.items()}
+    gradients, values = jax.jit(jax.jacrev(means, has_aux=True))((learner.model, learner.slow_critic))
+    return values, gradients
+
+
+@pytest.fixture(scope="module")
+def reach(losses):
+    """By loss, the parts of the model, and the slow critic, that have any gradient."""
+    return {name: moved(*gradient) for name, gradient in losses[1].items()}
 
 
 def moved(model, slow_critic) -> set[str]:
@@ -347,6 +355,18 @@ def test_the_first_update_has_step_size_zero(learner, once):
     same(once[0].model, learner.model)
     assert once[0].updates == 1
     assert once[0].return_scale.high != 0
+
+
+def test_the_total_is_the_weighted_sum_of_all_losses(losses, once):
+    """Each mean is as assembled above, but for the free nats, which are tested by themselves."""
+    metrics, values = once[1][1], losses[0]
+    ours = {name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")}
+    assert ours.keys() == {name for name in REACH if "," not in name}
+    for name in ours.keys() - {"dynamics", "representation"}:
+        np.testing.assert_allclose(ours[name], values[name], rtol=1e-3, atol=1e-5)
+    scales = {"dynamics": 1, "representation": 0.1, "replay_value": 0.3}
+    total = sum(scales.get(name, 1) * value for name, value in ours.items())
+    np.testing.assert_allclose(metrics["loss"], total, rtol=1e-5)
 
 
 def test_the_total_loss_reaches_every_parameter(once):
