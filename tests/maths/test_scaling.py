@@ -75,8 +75,9 @@ def test_uniform_logits_predict_exactly_0():
     assert np.cumsum(products, dtype=np.float32)[-1] == -0.25
 
 
-def test_mean_against_brute_force():
-    logits = np.random.default_rng(0).normal(size=BINS) - 0.5 * np.abs(np.arange(BINS) - MIDDLE - 20)
+@pytest.mark.parametrize("peak", [0.5, 0.0], ids=["one peak", "everywhere"])
+def test_mean_against_brute_force(peak):
+    logits = np.random.default_rng(0).normal(size=BINS) - peak * np.abs(np.arange(BINS) - MIDDLE - 20)
     weights = np.exp(logits) / np.exp(logits).sum()
     np.testing.assert_allclose(two_hot_mean(jnp.float32(logits)), weights @ two_hot_bins().astype(float), rtol=1e-4)
 

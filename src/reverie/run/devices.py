@@ -21,12 +21,14 @@ DTYPES = ("auto", "float32", "bfloat16")
 CPU_DEVICES = 2
 """Virtual devices of a CPU; a constant, so that results do not depend on how many cores a machine has."""
 
+_OPTION = "jax_num_cpu_devices"
+
 
 def use_both_cores() -> None:
     """Splits the CPU into virtual devices, where nobody has chosen how many; call it before anything is computed."""
-    if jax.config.read("jax_num_cpu_devices") == -1:
+    if getattr(jax.config, _OPTION) == -1:
         with contextlib.suppress(RuntimeError):  # jax has computed already: it stays with the devices it has
-            jax.config.update("jax_num_cpu_devices", CPU_DEVICES)
+            jax.config.update(_OPTION, CPU_DEVICES)
 
 
 def compute_dtype(choice: str) -> str:
