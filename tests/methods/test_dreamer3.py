@@ -1,7 +1,7 @@
 """DreamerV3's own: what it counts, which loss moves what, the sheet's returns, and what one update does.
 
 Its numbers against the reference implementation are in `test_dreamer3_reference`, whether it learns in
-`test_dreamer3_worlds`.
+`test_dreamer3_toys`.
 """
 
 from dataclasses import replace

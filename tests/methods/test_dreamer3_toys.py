@@ -1,8 +1,8 @@
 """DreamerV3 learns every world whose best return is known, each of which needs one faculty.
 
-One config for all, so that two programs are compiled (four actions, two actions). Thresholds lie far above what a random
-policy gets (`toy.RANDOM`) and, where there is a tempting wrong answer, above that: 0.2 for taking the reward now, 1 for
-leaving at once, 0.5 for answering without remembering. The means of the last `LAST` training episodes are judged.
+One config for all, so that two programs are compiled (four actions, two actions). Thresholds lie far above what a
+random policy gets (`toy.RANDOM`) and, where there is a tempting wrong answer, above that: 0.2 for taking the reward
+now, 1 for leaving at once, 0.5 for answering without remembering. The last `LAST` training episodes are judged.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ from reverie.run.experience import ExperienceConfig
 from reverie.run.run import Run
 
 CONFIG = dreamer3.Config(
-    rssm=RSSMConfig(deter=64, hidden=32, stoch=4, classes=4, blocks=4), depth=4, units=32, batch=32, length=6, horizon=4,
-    learning_rate=1e-3, warmup=20, dtype="float32",
+    rssm=RSSMConfig(deter=64, hidden=32, stoch=4, classes=4, blocks=4), depth=4, units=32,
+    batch=32, length=6, horizon=4, learning_rate=1e-3, warmup=20, dtype="float32",
     experience=ExperienceConfig(environments=8, train_ratio=24.0, capacity=20_000, gibibytes=1.0, dispatch=4),
 )  # fmt: skip
 """One update per step of all environments."""
