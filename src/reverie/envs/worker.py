@@ -170,6 +170,7 @@ def _leave_with(parent: int, watched: bool) -> None:
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)  # hung up when the worker dies, which ends what it has started
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which an environment's own processes would inherit
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and children would outlive the terminal
     if sys.platform == "linux" and watched:
         ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
