@@ -400,6 +400,12 @@ def test_an_update_is_deterministic(learner, batch, once):
     same(step(learner, batch, CONFIG), once)
 
 
+def test_compiled_losses_are_the_eager_ones(learner, batch, once):
+    eager = dreamer3.total_loss(learner.model, learner, batch, CONFIG, jr.fold_in(KEY, 0))[1][2]
+    compiled = {name: value for name, value in once[1][1].items() if name != "gradient_norm"}
+    same(compiled, eager, rtol=1e-3, atol=1e-5)
+
+
 def test_two_dispatched_updates_are_two_updates(learner, batch, once, twice):
     stack = jax.tree.map(lambda x: jnp.stack([x, x]), batch)
     copied = jax.tree.map(lambda x: jnp.copy(x) if eqx.is_array(x) else x, learner)  # dispatching consumes it
