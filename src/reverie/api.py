@@ -28,7 +28,7 @@ from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
 from reverie.evaluate.returns import Returns, bootstrap
 from reverie.run import budget as budgets
-from reverie.run import compilation, devices, manifest, runs, settings
+from reverie.run import compilation, manifest, runs, settings
 from reverie.run.agent import Agent
 from reverie.run.agent import World as World
 from reverie.run.run import Run
@@ -131,7 +131,6 @@ def method(name: str) -> ModuleType:
     if name not in methods():
         raise UserError(f"there is no method {name!r}. {settings.nearest(name, methods())}")
     compilation.cache()
-    devices.use_both_cores()
     return importlib.import_module(f"reverie.methods.{name}")
 
 

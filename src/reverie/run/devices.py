@@ -1,7 +1,7 @@
 """Data parallelism over the devices of this machine: GPUs, or the cores of a CPU.
 
-XLA's CPU runs most operations of a small network on one core. Two virtual devices, each with half of every batch and a
-copy of the parameters, use both: a nano update takes half the time. The same three functions serve several GPUs.
+Each device gets a part of every batch and a copy of the parameters: several GPUs, or virtual devices of a CPU
+(`use_both_cores`), which no command asks for: XLA's own threads were as fast or faster (LOG.md, 2026-11-22).
 
     copy     parameters: the same on every device          spread   a batch: its rows shared out
     first    what the first device holds, for acting
