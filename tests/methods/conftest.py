@@ -1,4 +1,4 @@
-"""The programs of a whole method take long to compile; here they run a few times, so they are compiled in haste."""
+"""The programs of a whole method take long to compile; those that run only a few times are compiled in haste."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,9 @@ import jax
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(scope="module")
 def hasty() -> Iterator[None]:
-    """Without XLA's costlier passes: half the time to compile, the same numbers to rounding."""
+    """Without XLA's costlier passes: two thirds of the time to compile, the same numbers to rounding."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield

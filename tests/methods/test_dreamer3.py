@@ -1,7 +1,7 @@
-"""DreamerV3's own: what it counts, which loss moves what, the sheet's returns, and what one update does.
+"""DreamerV3's own: what it counts, what is aligned with what, which loss moves what, and what one update does.
 
-Its numbers against the reference implementation are in `test_dreamer3_reference`, whether it learns in
-`test_dreamer3_toys`.
+Elsewhere: returns by hand (`test_dreamer3_returns`), every number of the reference implementation
+(`test_dreamer3_reference`), whether it learns (`test_dreamer3_toys`).
 """
 
 from dataclasses import replace
@@ -12,53 +12,17 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from parameters import random_parameters
+from methods.small import BATCH, CHOICES, CONFIG, HORIZON, KEY, NUMBERS, ONE, TIME, learner_of, same, stack_of
 
-from reverie.maths.return_scale import ReturnScale
-from reverie.maths.scaling import BINS, two_hot, two_hot_bins, two_hot_mean
+from reverie.maths.scaling import two_hot_mean
 from reverie.methods import dreamer3
-from reverie.models.rssm import Belief, RSSMConfig
+from reverie.models.rssm import Belief
 from reverie.rollout import over_time
 from reverie.run.dispatch import dispatch
 from reverie.run.experience import Stack
-from reverie.types import ArraySpec, Sequence, Spaces
+from reverie.types import ArraySpec, Spaces
 
-BATCH, TIME, HORIZON = 2, 3, 2
-CONFIG = dreamer3.Config(
-    rssm=RSSMConfig(deter=8, hidden=4, stoch=3, classes=4, blocks=2), depth=2, multipliers=(2,), units=4,
-    batch=BATCH, length=TIME, horizon=HORIZON, warmup=10, learning_rate=1e-2, free_nats=0.8, dtype="float32",
-)  # fmt: skip
-VECTOR = {"vector": ArraySpec("vector", (3,))}
-CHOICES = Spaces(VECTOR | {"image": ArraySpec("image", (4, 4, 1))}, ArraySpec("discrete", (2,), (2, 3)))
-NUMBERS = Spaces(VECTOR, ArraySpec("continuous", (2,)))
-ONE = Spaces(VECTOR, ArraySpec("discrete", (1,), (3,)))
-KEY = jr.key(0)
-
-
-def stack_of(spaces: Spaces) -> Stack:
-    """A batch: a terminal and a reset inside the second sequence, a truncated end of the first."""
-    random, shape = np.random.default_rng(0), (BATCH, 1 + TIME)
-    flags = np.zeros((3, *shape), bool)
-    flags[0, 1, 1] = flags[1, 0, 3] = flags[2, 1, 2] = True
-    observation = {"vector": random.normal(size=(*shape, 3)).astype(np.float32)}
-    if "image" in spaces.observation:
-        observation["image"] = random.integers(0, 256, (*shape, 4, 4, 1), np.uint8)
-    if spaces.action.kind == "discrete":
-        action = random.integers(0, spaces.action.classes, (*shape, len(spaces.action.classes)), np.int32)
-    else:
-        action = random.uniform(-1, 1, (*shape, 2)).astype(np.float32)
-    reward = random.normal(size=shape).astype(np.float32)
-    sequence = jax.tree.map(jnp.asarray, Sequence(observation, action, reward, *flags))
-    deter = jnp.float32(random.uniform(-1, 1, (BATCH, 8)))
-    return Stack(sequence, {"deter": deter, "stoch": jnp.array([[0, 1, 2], [3, 3, 3]], jnp.uint8)})
-
-
-def learner_of(spaces: Spaces, config: dreamer3.Config) -> dreamer3.Learner:
-    """Random numbers in every parameter, those that begin with zero too."""
-    model = random_parameters(dreamer3.build, spaces, config)
-    slow_critic = random_parameters(dreamer3.build, spaces, config, seed=1).critic
-    moments = dreamer3.optimiser(config).init(model)
-    return dreamer3.Learner(model, slow_critic, ReturnScale.initial(), moments, jnp.zeros((), jnp.int32), KEY)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +33,6 @@ def learner() -> dreamer3.Learner:
 @pytest.fixture(scope="module")
 def batch() -> Stack:
     return stack_of(CHOICES)
-
-
-def same(ours, theirs, rtol=0.0, atol=0.0):
-    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        if jax.dtypes.issubdtype(one.dtype, jax.dtypes.prng_key):
-            one, other = jr.key_data(one), jr.key_data(other)
-        np.testing.assert_allclose(one, other, rtol=rtol, atol=atol)
 
 
 # ----------------------------------------------------------------------------------------------------------- counts
@@ -245,83 +201,6 @@ def test_reach(loss, reach):
 
 def test_every_loss_is_among_them(reach):
     assert reach.keys() == REACH.keys()
-
-
-# ---------------------------------------------------------------------------------------------- returns of the sheet
-
-
-class Table(eqx.Module):
-    """Answers with a row of numbers for each one-hot feature."""
-
-    rows: jax.Array
-
-    def __call__(self, features):
-        return features @ self.rows
-
-
-def saying(*values) -> jax.Array:
-    """Two-hot logits whose mean is each of the values."""
-    lower, weight = jax.vmap(two_hot)(jnp.float32(values))
-    code = jax.nn.one_hot(lower, BINS) * (1 - weight)[:, None] + jax.nn.one_hot(lower + 1, BINS) * weight[:, None]
-    return jnp.log(jnp.maximum(code, 1e-12))
-
-
-@pytest.fixture(scope="module")
-def blank() -> dreamer3.Learner:
-    return learner_of(ONE, CONFIG)
-
-
-def test_imagined_returns_weights_and_losses_of_the_sheet(blank):
-    """rew = [9, 1, 0, 2], val = [.5, 1, 1.5, 2], con = [.9, .8, 1, .5] -> G = [3.263, 2.925, 3], w = [.9, .72, .72]."""
-    rewards, values = Table(saying(9, 1, 0, 2)), Table(saying(0.5, 1, 1.5, 2))
-    going_on = Table(jax.scipy.special.logit(jnp.array([0.9, 0.8, 1, 0.5]).clip(0, 1 - 1e-7))[:, None])
-    where = lambda m: (m.reward, m.critic.head, m.continue_, m.actor.head)
-    model = eqx.tree_at(where, blank.model, (rewards, values, going_on, Table(jnp.zeros((4, 3)))))
-    slow_critic = eqx.tree_at(lambda c: c.head, blank.slow_critic, Table(saying(0, 0, -1, 5)))
-    imagined = dreamer3.Imagined(jnp.eye(4)[None], jnp.zeros((1, 3, 1), jnp.int32))
-
-    scale = ReturnScale(jnp.float32(-1), jnp.float32(1))
-    losses, returns, scale, facts = eqx.filter_jit(dreamer3.behaviour_losses)(
-        model, slow_critic, scale, imagined, CONFIG
-    )
-    np.testing.assert_allclose(returns[0], [3.263, 2.925, 3.0], rtol=1e-5)
-
-    low, high = np.percentile([3.263, 2.925, 3.0], [5, 95])
-    spread = 0.99 * 2 + 0.01 * (high - low)
-    np.testing.assert_allclose(facts["return_scale"], spread, rtol=1e-5)
-
-    weight, advantage = np.array([0.9, 0.72, 0.72]), np.array([3.263 - 0.5, 2.925 - 1, 3 - 1.5]) / spread
-    policy = -weight * (-np.log(3) * advantage + 3e-4 * np.log(3))
-    np.testing.assert_allclose(losses["policy"][0], policy, rtol=1e-5)
-
-    targets = np.exp(saying(3.263, 2.925, 3.0)) + np.exp(saying(0, 0, -1))
-    value = -weight * (targets * jax.nn.log_softmax(saying(0.5, 1, 1.5))).sum(-1)
-    np.testing.assert_allclose(losses["value"][0], value, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("terminated", "expected"),
-    [([0, 0, 1, 0], [2.944144, 2.0]), ([0, 0, 0, 0], [4.360598, 3.495495])],
-    ids=["terminated", "truncated"],
-)
-def test_replayed_returns_of_the_sheet(blank, terminated, expected):
-    """boot = [.5, 1, 1.5, 2], rew = [0, 1, 2, 0], last = [0, 0, 1, 0]; the loss has weights [1, 1, 0].
-
-    A critic whose logits are the bins themselves (the far ones cut off) reads its target off: its cross-entropy is the
-    logarithm of the normaliser minus the target. The slow critic says 0.
-    """
-    bins = jnp.where(np.abs(two_hot_bins()) < 20, two_hot_bins(), -1e6)
-    model = eqx.tree_at(lambda m: m.critic.head, blank.model, Table(jnp.stack([bins] * 4)))
-    slow_critic = eqx.tree_at(lambda c: c.head, blank.slow_critic, Table(saying(0, 0, 0, 0)))
-    is_last, terminated = jnp.array([[0, 0, 1, 0]], bool), jnp.array([terminated], bool)
-    rows = Sequence({}, jnp.zeros((1, 4, 1), jnp.int32), jnp.array([[0.0, 1, 2, 0]]), terminated, is_last, is_last)
-    states = Belief(jnp.eye(4)[None], jnp.zeros((1, 4, 1, 0)), jnp.zeros((1, 4, 1, 0)))
-
-    bootstrap = jnp.array([[0.5, 1, 1.5, 2]])
-    loss = eqx.filter_jit(dreamer3.replay_value_loss)(model, slow_critic, states, rows, bootstrap, CONFIG)
-    target = 2 * jax.nn.logsumexp(bins) - loss[0]
-    np.testing.assert_allclose(target[:2], expected, atol=1e-5)
-    assert loss[0, 2] == 0
 
 
 def test_the_free_nats_are_of_a_whole_step(learner, batch, states):
