@@ -16,6 +16,7 @@ class Runs:
     examples:
       reverie runs
       reverie runs --json
+      reverie runs --tensorboard
       reverie runs /data/experiments
     """
 
@@ -23,6 +24,8 @@ class Runs:
     """Where to look, this folder and all below it."""
     json: bool = False
     """Print a JSON list of objects with at least run, method, environment, steps and score."""
+    tensorboard: bool = False
+    """Write TensorBoard's event files into each run's folder, from its metrics."""
 
 
 def main(words: list[str]) -> int:
@@ -30,6 +33,11 @@ def main(words: list[str]) -> int:
     from reverie.run.runs import list_runs
 
     rows = list_runs(options.folder)
+    if options.tensorboard:
+        from reverie.run.tensorboard import export
+
+        for row in rows:
+            export(Path(row["run"]))
     if options.json:
         print_json(rows)
     else:
