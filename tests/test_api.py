@@ -16,7 +16,6 @@ from reverie import api
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.methods import dreamer3
-from reverie.run import devices
 from reverie.run.run import Run
 
 MICRO = {
@@ -96,7 +95,7 @@ def test_overrides_find_their_place() -> None:
     [
         ({"trian_ratio": 3}, "Did you mean train_ratio"),
         ({"environment.sise": 3}, "no setting 'environment.sise'. Did you mean size"),
-        ({"horizon": "far"}, "is a int such as 15, got 'far'"),
+        ({"horizon": "far"}, "is a int such as 10, got 'far'"),
     ],
 )
 def test_a_wrong_override_is_explained(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -154,11 +153,11 @@ def test_a_run_without_an_end_gets_one(tmp_path: Path) -> None:
 
 def test_jax_is_ready_before_a_method_computes_anything(tmp_path: Path) -> None:
     code = "from reverie import api; api.method('dreamer3'); import jax\n"
-    code += "print(len(jax.devices()), jax.config.jax_compilation_cache_dir)"
+    code += "print(jax.config.jax_compilation_cache_dir)"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
     fresh = kept | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=fresh, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(devices.CPU_DEVICES), str(tmp_path / "reverie" / "jax")]
+    assert done.stdout.split() == [str(tmp_path / "reverie" / "jax")]
 
 
 def test_the_public_names_are_few_and_real() -> None:
