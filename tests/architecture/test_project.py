@@ -98,6 +98,6 @@ def test_planted_flaws_are_seen() -> None:
         "--index-url https://host/simple",
         "a @ file:///opt/a.whl",
         "#    uv compile -o /tmp/lock",
-        "-r /work/a",
+        "-r /home/a",
     ):
         assert PLACE.search(line)
