@@ -43,11 +43,18 @@ class BlockGRU(eqx.Module):
     def __call__(self, deter: Float[Array, "deter"], *inputs: Float[Array, "..."]) -> Float[Array, "deter"]:
         embedded = jnp.concatenate([embed(x) for embed, x in zip(self.embeddings, (deter, *inputs), strict=True)])
         mixed = jax.nn.silu(self.norm(self._mix(deter, embedded)))
-        blocks = self.gates.weight.shape[0]
-        reset, candidate, update = jnp.split(self.gates(mixed).reshape(blocks, -1), 3, axis=1)
-        candidate = jnp.tanh(jax.nn.sigmoid(reset) * candidate).reshape(-1)
-        update = jax.nn.sigmoid(update - 1).reshape(-1)
+        reset, candidate, update = self._gate(mixed)
+        candidate = jnp.tanh(jax.nn.sigmoid(reset) * candidate)
+        update = jax.nn.sigmoid(update - 1)
         return update * candidate + (1 - update) * deter
+
+    def _gate(self, mixed: Float[Array, "deter"]) -> list[Float[Array, "deter"]]:
+        """`split(gates(mixed))` as one product per gate: splitting the outputs inside each block is slow on a CPU."""
+        blocks, inputs, _ = self.gates.weight.shape
+        weight = self.gates.weight.astype(mixed.dtype).reshape(blocks, inputs, 3, -1)
+        bias = self.gates.bias.astype(mixed.dtype).reshape(blocks, 3, -1)
+        rows = mixed.reshape(blocks, inputs)
+        return [(jax.vmap(jnp.matmul)(rows, weight[:, :, gate]) + bias[:, gate]).reshape(-1) for gate in range(3)]
 
     def _mix(self, deter: Float[Array, "deter"], shared: Float[Array, "shared"]) -> Float[Array, "deter"]:
         """`mix([h_k, shared])` without copying `shared` to every block: their columns side by side are one matrix."""
