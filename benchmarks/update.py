@@ -47,12 +47,11 @@ class Updating:
     """A learner that each call moves by one update."""
 
     def __init__(self, config: Config, learner: Learner, batch: Stack) -> None:
-        self.learner, self._batch = learner, batch
-        self._settings = (update, config)
+        self.learner = learner
+        self._settings = (update, config, batch)
 
     def __call__(self) -> Any:
-        batch = jax.tree.map(lambda leaf: leaf.copy(), self._batch)  # the call consumes it
-        self.learner, outcome = dispatch(self._settings, batch, self.learner)
+        self.learner, outcome = dispatch(self._settings, self.learner)
         return self.learner, outcome
 
 

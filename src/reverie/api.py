@@ -19,6 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 
 import reverie.methods
@@ -28,7 +32,7 @@ from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
 from reverie.evaluate.returns import Returns, bootstrap
 from reverie.run import budget as budgets
-from reverie.run import compilation, manifest, runs, settings
+from reverie.run import compilation, failure, manifest, runs, settings
 from reverie.run.agent import Agent
 from reverie.run.agent import World as World
 from reverie.run.run import Run
@@ -118,6 +122,19 @@ def draw(agent: Agent, *, goal: float | None = None) -> Media:
     )
 
 
+def replay_failure(folder: str | Path) -> dict[str, float]:
+    """The metrics of the update that ended a run, computed again from the `failures/STEP` it left."""
+    folder = Path(folder)
+    opened = Run.open(folder.absolute().parent.parent)
+    module, config = method(opened.manifest["method"]), config_of(opened)
+    world = make(opened.manifest["environment"], options_of(opened))
+    world.close()
+    like = eqx.filter_eval_shape(module.initialise, world.spaces, config, key=jr.key(0))
+    learner, stack = failure.read(folder, like)
+    _, (_, metrics) = module.update(learner, jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), stack), config)
+    return {name: float(value) for name, value in metrics.items()}
+
+
 # ---------------------------------------------------------------------------------------------- steps of the above
 
 
@@ -127,7 +144,10 @@ def methods() -> list[str]:
 
 
 def method(name: str) -> ModuleType:
-    """A method's module: `Config`, `SIZES`, `parameters`, `train`, `load`. jax is made ready before it is imported."""
+    """A method's module: `Config`, `SIZES`, `parameters`, `initialise`, `update`, `train`, `load`.
+
+    jax is made ready before it is imported.
+    """
     if name not in methods():
         raise UserError(f"there is no method {name!r}. {settings.nearest(name, methods())}")
     compilation.cache()

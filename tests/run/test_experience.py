@@ -66,7 +66,7 @@ def learn(experience: Experience, turns: int, after: Any = lambda written, stack
             written += 0.25
             history[-1].append(stack)
             marks = names(stack)[:, :, 1:, None] + np.float32(0.5 + written)
-            experience.write_back({"mark": marks})
+            experience.write_back({"mark": marks}, np.zeros(len(marks)))
             after(written, stack)
     return history
 
@@ -117,6 +117,23 @@ def test_what_is_written_back_belongs_to_its_row_and_the_context_row_keeps_its_o
     assert kinds == {"written", "collected"}
 
 
+def test_what_a_skipped_update_remembers_is_not_kept():
+    """The second of every two updates is skipped: no context row ever shows its mark."""
+    with begun(replace(CONFIG, dispatch=2)) as experience:
+        for _ in range(60):
+            experience.collect(Marking())
+            for stack in experience.batches():
+                assert np.isfinite(np.asarray(stack.context["mark"])).all()
+                marks = names(stack)[:, :, 1:, None] + np.float32([0.5, np.nan])[:, None, None, None]
+                experience.write_back({"mark": marks}, np.array([0, 1]))
+                assert experience.skipped_in_a_row == 1
+        assert experience.skipped > 20
+        experience.write_back({"mark": marks}, np.array([1, 1]))
+        assert experience.skipped_in_a_row == 3
+        experience.write_back({"mark": marks}, np.array([1, 0]))
+        assert experience.skipped_in_a_row == 0
+
+
 def test_a_dispatch_reads_latents_as_they_were_before_it():
     """Two batches in one stack: the second's context does not know what the first will have written."""
     with begun(replace(CONFIG, dispatch=2)) as experience:
@@ -154,7 +171,8 @@ def continued(experience: Experience, turns: int, stacks: int) -> list[list[Stac
         for stack in experience.batches():
             stacks += 1
             history[-1].append(stack)
-            experience.write_back({"mark": names(stack)[:, :, 1:, None] + np.float32(0.5 + 0.25 * stacks)})
+            marks = names(stack)[:, :, 1:, None] + np.float32(0.5 + 0.25 * stacks)
+            experience.write_back({"mark": marks}, np.zeros(len(marks)))
     return history
 
 

@@ -1,5 +1,6 @@
-"""`reverie runs`: what has been trained, in a folder and below it."""
+"""`reverie runs`: what has been trained, in a folder and below it; `runs hash` and `runs replay` look into one run."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ class Runs:
       reverie runs --json
       reverie runs --tensorboard
       reverie runs /data/experiments
+      reverie runs hash RUN          one number for all that the run has become
+      reverie runs replay FAILURE    compute again what was not finite
     """
 
     folder: Annotated[Path, Positional, arg(metavar="FOLDER")] = Path("runs")
@@ -28,7 +31,32 @@ class Runs:
     """Write TensorBoard's event files into each run's folder, from its metrics."""
 
 
+@dataclass(frozen=True)
+class Hash:
+    """Print one number for all that a run has become.
+
+    It covers parameters, optimiser, keys, environments, replay and metrics, as of the newest checkpoint, and nothing
+    that depends on the clock: a run that was killed and resumed has the number of one that was not.
+    """
+
+    run: Annotated[Path, Positional, arg(metavar="RUN")]
+    """The run folder, or the name of a run in runs/."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Compute again the update that ended a run, and print its losses."""
+
+    failure: Annotated[Path, Positional, arg(metavar="FAILURE")]
+    """The folder that the message named: RUN/failures/STEP."""
+    json: bool = False
+    """Print a JSON object."""
+
+
 def main(words: list[str]) -> int:
+    special = {"hash": _hash, "replay": _replay}
+    if words and words[0] in special:
+        return special[words[0]](words[1:])
     options = parse(Runs, words, verb="runs")
     from reverie.run.runs import list_runs
 
@@ -42,4 +70,26 @@ def main(words: list[str]) -> int:
         print_json(rows)
     else:
         print(table(rows) or f"There are no runs in {options.folder}. Begin one: reverie train dreamer3 CartPole-v1")
+    return 0
+
+
+def _hash(words: list[str]) -> int:
+    options = parse(Hash, words, verb="runs hash")
+    from reverie.run.fingerprint import fingerprint
+    from reverie.run.runs import find
+
+    print(fingerprint(find(options.run)))
+    return 0
+
+
+def _replay(words: list[str]) -> int:
+    options = parse(Replay, words, verb="runs replay")
+    from reverie import api
+
+    metrics = api.replay_failure(options.failure)
+    rows = [{"metric": name, "value": value if math.isfinite(value) else str(value)} for name, value in metrics.items()]
+    if options.json:
+        print_json({row["metric"]: row["value"] for row in rows})
+    else:
+        print(table(rows))
     return 0

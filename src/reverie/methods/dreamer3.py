@@ -40,7 +40,7 @@ from reverie.models.rssm import RSSM, Belief, RSSMConfig
 from reverie.nn.mlp import Head
 from reverie.protocol import Trained
 from reverie.rollout import filter, over_time, rollout_policy
-from reverie.run import devices
+from reverie.run import devices, failure
 from reverie.run.dispatch import dispatch
 from reverie.run.experience import Experience, ExperienceConfig, Stack
 from reverie.run.run import Run
@@ -342,10 +342,8 @@ def update(learner: Learner, batch: Stack, config: Config) -> tuple[Learner, tup
     model = eqx.apply_updates(learner.model, steps)
     slow_critic = follow(learner.slow_critic, model.critic, rate=config.slow_rate)
     metrics["gradient_norm"] = optax.tree.norm(gradients)
-    return Learner(model, slow_critic, return_scale, moments, learner.updates + 1, learner.key), (
-        states.latents,
-        metrics,
-    )
+    after = Learner(model, slow_critic, return_scale, moments, learner.updates + 1, learner.key)
+    return after, (states.latents, metrics)
 
 
 def train(run: Run, config: Config, environment: str | Factory, options: EnvironmentConfig) -> None:
@@ -364,11 +362,12 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
             for episode in experience.collect(devices.first(policy(learner.model))):
                 run.log(experience.steps, **{"episode/return": episode.score, "episode/length": episode.length})
             for stack in experience.batches():
-                learner, (latents, recent) = dispatch((update, config), stack, learner)
-                experience.write_back(latents)
+                learner, (latents, recent) = dispatch((update, config, stack), learner)
+                experience.write_back(latents, recent["skipped"])
+                failure.stop_if_hopeless(run, experience.skipped_in_a_row, learner, stack)
             if recent and run.due("log"):
                 means = {name: float(value.mean()) for name, value in recent.items()}
-                run.log(experience.steps, updates=int(learner.updates), **means)
+                run.log(experience.steps, updates=int(learner.updates), **means | {"skipped": experience.skipped})
             if run.due("checkpoint"):
                 experience.save(run, learner)
             if run.stop:

@@ -1,7 +1,7 @@
 """What an agent learns from: environments that it acts in, the replay they fill, and the batches that are due.
 
     collect(policy)     one step of every environment into the replay; what that step entitles to is owed
-    batches()           the stacks of batches owed by now, each followed by `write_back` of the latents it gave
+    batches()           the stacks of batches owed by now, each followed by `write_back` of what it gave
     save, restore       everything here that a checkpoint needs, next to the trainer's own state
 
 Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates,
@@ -96,6 +96,8 @@ class Experience:
         self._prefetch: Prefetch | None = None
         self._owed = 0.0
         self._taken = 0  # batches handed out so far
+        self.skipped = self.skipped_in_a_row = 0
+        """Updates that were skipped: so far, and lately without one in between that was not."""
 
     @property
     def spaces(self) -> Any:
@@ -142,14 +144,25 @@ class Experience:
             stack = Stack(sequence, self._replay.latents(ids[:, :, 0]))
             yield devices.spread(stack, self._batch)
 
-    def write_back(self, latents: Mapping[str, Any]) -> None:
-        """What the model now remembers at the rows [dispatch, batch, length] of the last stack, the first excepted."""
-        self._replay.write_back(self._ids, jax.device_get(latents))
+    def write_back(self, latents: Mapping[str, Any], skipped: Any) -> None:
+        """What the last stack gave.
+
+        Args:
+            latents: what the model now remembers at its rows [dispatch, batch, length], the context excepted.
+            skipped: which of its updates [dispatch] were skipped; what those remember is not kept.
+        """
+        latents, skipped = jax.device_get((latents, skipped))
+        good = np.asarray(skipped) == 0
+        self._replay.write_back(self._ids[good], {name: value[good] for name, value in latents.items()})
+        for skip in ~good:
+            self.skipped += int(skip)
+            self.skipped_in_a_row = self.skipped_in_a_row + 1 if skip else 0
 
     def save(self, run: Run, learner: PyTree) -> None:
         """A checkpoint of the learner and of all that is here."""
         counters = {"owed": self._owed, "taken": self._taken, "acts": self._acting.acts}
         counters["asked"] = self._prefetch.pending if self._prefetch else []
+        counters |= {"skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
         state = {"learner": learner, "memory": self._acting.memory}
         run.save(self.steps, state, counters, self._replay, self._collector)
 
@@ -160,6 +173,7 @@ class Experience:
             return learner
         state, counters, _ = restored
         self._owed, self._taken = counters["owed"], counters["taken"]
+        self.skipped, self.skipped_in_a_row = counters["skipped"], counters["skipped_in_a_row"]
         self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
         if counters["asked"]:
             self._draw_ahead(counters["asked"])

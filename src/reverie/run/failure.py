@@ -1,0 +1,65 @@
+"""When numbers fail for good: after ten skipped updates in a row a run ends, and leaves what computes them again.
+
+    failures/000000012000/learner.safetensors   the trainer's learner, as before the update that failed
+                          stack.safetensors     the batches of the last compiled call; the last batch is the one
+
+The checkpoints stay as they are, so the same run can go on from the newest one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import PyTree
+
+from reverie.data import durable, tensors
+from reverie.errors import UserError
+from reverie.run import tree
+from reverie.run.experience import Stack
+from reverie.run.run import Run
+from reverie.types import Sequence
+
+FOLDER = "failures"
+HOPELESS = 10
+"""Skipped updates in a row after which a run ends."""
+
+
+def stop_if_hopeless(run: Run, skipped: int, learner: PyTree, stack: Stack) -> None:
+    """Ends the run, by a `UserError`, if too many updates in a row were skipped; `stack` holds the last of them."""
+    if skipped < HOPELESS:
+        return
+    folder = run.directory / FOLDER / f"{run.step:012d}"
+    if not folder.exists():  # it failed here before, and the same numbers are there
+        write(folder, learner, stack)
+    raise UserError(
+        f"the last {skipped} updates gave a loss or a gradient that is not finite, and were "
+        f"skipped. The newest checkpoint stays good. What failed is kept: `reverie runs replay {folder}` computes it "
+        "again and says which loss it was. A smaller learning rate may help: train anew with --config.learning-rate.",
+        code=70,
+    )
+
+
+def write(folder: Path, learner: PyTree, stack: Stack) -> None:
+    """The bundle: a folder that appears whole."""
+    parts = {"learner": tree.to_arrays(learner), "stack": tree.to_arrays(stack)}
+    durable.commit_folder(folder, {f"{name}.safetensors": tensors.pack(arrays) for name, arrays in parts.items()})
+
+
+def read(folder: Path, learner: PyTree) -> tuple[PyTree, Stack]:
+    """A learner like `learner`, and the batches [dispatch, ...] that failed last."""
+    if not (folder / "learner.safetensors").exists():
+        raise UserError(f"{folder} is no failure of a run: those lie in RUN/{FOLDER}/, if there was one.")
+    parts = {name: tensors.unpack(tensors.map_file(folder / f"{name}.safetensors")) for name in ("learner", "stack")}
+    return tree.from_arrays(learner, parts["learner"], source=str(folder)), _stack(parts["stack"])
+
+
+def _stack(arrays: Mapping[str, np.ndarray]) -> Stack:
+    """The named arrays of a stack in their places."""
+    rows = _under("sequence.", arrays)
+    observation = _under("observation.", rows)
+    rest = {name: array for name, array in rows.items() if name in Sequence._fields}
+    return Stack(Sequence(observation=observation, **rest), _under("context.", arrays))
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
