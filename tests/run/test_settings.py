@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from reverie.errors import UserError
-from reverie.run.settings import changes, flat, from_json, nearest, override
+from reverie.run.settings import flat, from_json, nearest, override
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ def test_override_reaches_into_parts_and_leaves_the_original() -> None:
     assert base == Outer()
 
 
-def test_changes_undo_override() -> None:
+def test_flat_values_are_overrides() -> None:
     changed = Outer(on=True, inner=Inner(sizes=(1,)))
-    found = changes(changed, Outer())
-    assert found == {"on": True, "inner.sizes": (1,)}
+    found = flat(changed)
+    assert list(found) == ["width", "name", "on", "inner.rate", "inner.sizes"]
     assert override(Outer(), found) == changed
-    assert list(flat(Outer())) == ["width", "name", "on", "inner.rate", "inner.sizes"]
 
 
 @pytest.mark.parametrize(

@@ -179,13 +179,20 @@ def _claimed(run: "Run") -> dict[str, Any]:
     from reverie import api
 
     about = run.manifest
-    base, options = api.size_config(about["method"], about["size"]), api.options_of(run)
+    options = api.options_of(run)
     return {
         "method": about["method"],
         "environment": about["environment"],
         "size": about["size"],
         "steps": about["steps"],
         "repeat": api.make(about["environment"], options).repeat,
-        "config": api.settings.changes(api.config_of(run), base),
-        "environment_config": api.settings.changes(options, EnvironmentConfig()),
+        "config": _values(api.config_of(run)),
+        "environment_config": _values(options),
     }
+
+
+def _values(settings: Any) -> dict[str, Any]:
+    """Every setting by its path, as JSON would give it back: a row stays what it is when the size's own change."""
+    from reverie import api
+
+    return {name: list(it) if isinstance(it, tuple) else it for name, it in api.settings.flat(settings).items()}

@@ -2,7 +2,7 @@
 
     name, method, environment, size, steps     what was run; steps of the simulator
     repeat                                     simulator steps per action
-    config, environment_config                 every setting that differs from the size's own
+    config, environment_config                 every setting by its path (one that is missing is the size's own)
     goal                                       threshold, how many seeds must reach it, and by what: their mean, or the
                                                low end of the confidence interval of their mean
     seeds                                      per seed: wall-clock, learning curve, returns of the evaluation episodes

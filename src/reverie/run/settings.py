@@ -31,12 +31,6 @@ def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def changes(settings: Any, base: Any) -> dict[str, Any]:
-    """What differs from the base: `override(base, changes(settings, base)) == settings`."""
-    before = flat(base)
-    return {name: value for name, value in flat(settings).items() if value != before[name]}
-
-
 def from_json(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
     """The dataclass that `dataclasses.asdict` wrote as JSON; fields it did not know yet keep their defaults."""
     known = {field.name for field in dataclasses.fields(typing.cast(Any, kind))}

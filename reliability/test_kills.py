@@ -1,0 +1,90 @@
+"""Killed at any moment, a run goes on and ends as if nothing had happened: the same hash, on a CPU.
+
+One run is killed again and again, mostly at an operation on the disk, sometimes after a random time, until it is done.
+`RELIABILITY_KILLS` says how often, over all methods (20; the nightly target: 500).
+"""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from reliability.commands import INTERVAL, METHODS, Method, finish, hash_of, line, lines, reverie, start
+
+KILLS = int(os.environ.get("RELIABILITY_KILLS", "20")) // len(METHODS)
+GRACE = 3.0
+"""Seconds that a save and one turn may take on a busy machine, on top of the interval."""
+
+
+@pytest.fixture(scope="module", params=METHODS, ids=lambda method: method.name)
+def method(request: pytest.FixtureRequest) -> Method:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def unbroken(method: Method, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    outcome = reverie(line(method, run))
+    assert outcome.code == 0, outcome.said
+    return run
+
+
+@pytest.mark.timeout(40 * KILLS + 120)
+def test_killed_at_any_moment(method: Method, unbroken: Path, tmp_path: Path) -> None:
+    """After each kill at most one interval is lost; the end is that of the unbroken run."""
+    random.seed(7)
+    run, words = tmp_path / "run", line(method, tmp_path / "run")
+    killed = 0
+    while killed < KILLS:
+        outcome = _at_random_time(words) if killed % 5 == 4 else reverie(words, fault=f"kill {_operation(killed)}")
+        if outcome == 0 or getattr(outcome, "code", outcome) == 0:  # it was done before
+            assert killed > 0
+            run.rename(tmp_path / f"done-{killed}")
+            continue
+        assert getattr(outcome, "code", outcome) == -signal.SIGKILL, outcome
+        killed += 1
+        _little_is_lost(run)
+    outcome = reverie(words)
+    assert outcome.code == 0, outcome.said
+    expected = hash_of(unbroken)
+    assert hash_of(run) == expected
+    assert {hash_of(done) for done in tmp_path.glob("done-*")} <= {expected}
+
+
+def test_killed_while_it_is_evaluated(method: Method, unbroken: Path) -> None:
+    """An evaluation that is killed leaves the run as it was, and no half line."""
+    before, evaluations = hash_of(unbroken), unbroken / "evaluations.jsonl"
+    words = ["eval", str(unbroken), "--episodes=3"]
+    for operation in (1, 2, 3):
+        assert reverie(words, fault=f"kill {operation}").code == -signal.SIGKILL
+    assert reverie(words).code == 0
+    assert len(lines(evaluations)) >= 1
+    assert hash_of(unbroken) == before
+
+
+def _operation(killed: int) -> int:
+    """Early ones (opening and restoring), those of a save, and later ones."""
+    return random.choice([random.randint(1, 12), random.randint(12, 60), random.randint(60, 200)])
+
+
+def _at_random_time(words: list[str]) -> int:
+    process = start(words)
+    time.sleep(random.uniform(1.0, 8.0))
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    return finish(process).code
+
+
+def _little_is_lost(run: Path) -> None:
+    """The log's last line is at most one interval younger than the newest checkpoint."""
+    from reverie.run import checkpoints, log
+
+    logged = lines(run / log.FILE)
+    kept = checkpoints.listed(run / checkpoints.FOLDER)
+    saved = checkpoints.read_manifest(kept[0])["seconds"] if kept else 0.0
+    first = logged[0]["seconds"] if logged else 0.0
+    if logged:
+        assert logged[-1]["seconds"] - max(saved, first) <= INTERVAL + GRACE

@@ -1,0 +1,60 @@
+"""SIGTERM and SIGINT: the first saves and stops within ten seconds, the second stops at once; nothing is lost."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from reliability.commands import METHODS, Method, completed, finish, line, start
+
+CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+STEPS = 6000
+"""More than can be done before the signal comes."""
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Path) -> None:
+    run, words = tmp_path / "run", line(method, tmp_path / "run", steps=STEPS)
+    for number, code in CODES.items():
+        process = start(words)
+        _wait_for(process, run / "metrics.jsonl")
+        process.send_signal(number)
+        outcome = finish(process)
+        assert outcome.code == code, outcome.said
+        assert outcome.seconds < 10
+        assert "again" in outcome.said or "resume" in outcome.said
+        assert any((run / "checkpoints").iterdir())
+    other = tmp_path / "unbroken"
+    assert completed(words, run) == completed(line(method, other, steps=STEPS), other)
+
+
+@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> None:
+    """A signal during start-up and compilation: the same codes, in time."""
+    process = start(line(METHODS[0], tmp_path / "run", steps=STEPS))
+    _wait_for(process, tmp_path / "run" / "lock")
+    process.send_signal(number)
+    outcome = finish(process)
+    assert outcome.code == CODES[number], outcome.said
+    assert outcome.seconds < 12
+
+
+def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    process = start(line(METHODS[0], tmp_path / "run", steps=STEPS))
+    _wait_for(process, tmp_path / "run" / "metrics.jsonl")
+    process.send_signal(signal.SIGSTOP)  # so that both signals are there when it goes on
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    outcome = finish(process)
+    assert outcome.code in CODES.values(), outcome.said
+    assert outcome.seconds < 5
+
+
+def _wait_for(process: object, path: Path) -> None:
+    """Until a process has made a file."""
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.stat().st_size):
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.02)
