@@ -2,11 +2,13 @@
 
     kill K     the whole process group is killed at the K-th operation on the disk, halfway through what it writes
     jitter S   every thread pauses now and then, by a random schedule of seed S
+    compiling  no fault: says at the end at which steps something was compiled
     (none)     as it is
 
 Checkpoints are due every `commands.INTERVAL` seconds instead of every minute.
 """
 
+import json
 import os
 import random
 import signal
@@ -82,7 +84,30 @@ def _jittered(seed: int, function: Callable[..., Any]) -> Callable[..., Any]:
     return late
 
 
+def _steps_of_compilations() -> list[int]:
+    """Grows with every compilation, by the step at which it happened."""
+    import jax
+
+    from reverie.run.run import Run
+
+    steps, now = [], [0]
+    finished = Run.finished
+
+    def noted(self: Run, step: int) -> bool:
+        now[0] = step
+        return finished(self, step)
+
+    def compiled(event: str, _seconds: float, **_: object) -> None:
+        if event.endswith("backend_compile_duration"):
+            steps.append(now[0])
+
+    Run.finished = noted
+    jax.monitoring.register_event_duration_secs_listener(compiled)
+    return steps
+
+
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in a shell's background
     fault, _, number = os.environ.get("RELIABILITY_FAULT", "").partition(" ")
     from reverie.cli.main import main as reverie
 
@@ -95,6 +120,11 @@ def main() -> int:
         if fault == "jitter":
             Replay.draw = _jittered(int(number), Replay.draw)
             Pool.step = _jittered(int(number) + 1, Pool.step)
+    if fault == "compiling":
+        steps = _steps_of_compilations()
+        code = reverie()
+        sys.stdout.write(f"compiled at {json.dumps(steps)}\n")
+        return code
     if fault == "kill":
         with durable.using(Killing(int(number))):
             return reverie()

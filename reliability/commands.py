@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _DREAMER3 = {
     "config": {"batch": 2, "length": 4, "horizon": 2, "units": 8, "depth": 1},
@@ -53,13 +53,20 @@ def line(method: Method, run: Path, *more: str, steps: int = STEPS) -> list[str]
     return ["train", method.name, method.environment, f"--steps={steps}", f"--run={run}", *method.flags, *more]
 
 
-def start(words: Sequence[str], *, fault: str = "", cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+def start(
+    words: Sequence[str],
+    *,
+    fault: str = "",
+    cwd: Path | None = None,
+    output: int | IO[str] = subprocess.PIPE,
+    **variables: str,
+) -> subprocess.Popen[str]:
     """A `reverie` that begins; `fault` as `reliability/child.py` has it. It leads a process group of its own."""
     root = Path(__file__).parents[1]
     path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"PYTHONPATH": path, "RELIABILITY_FAULT": fault, "COLUMNS": "500"} | variables
     command = [sys.executable, "-m", "reliability.child", *words]
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
     return subprocess.Popen(command, cwd=cwd or root, env=environment, text=True, start_new_session=True, **streams)
 
 

@@ -17,8 +17,10 @@ STEPS = 6000
 def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Path) -> None:
     run, words = tmp_path / "run", line(method, tmp_path / "run", steps=STEPS)
     for number, code in CODES.items():
+        logged = run / "metrics.jsonl"
+        before = logged.stat().st_size if logged.exists() else 0
         process = start(words)
-        _wait_for(process, run / "metrics.jsonl")
+        _wait_for(logged, before)
         process.send_signal(number)
         outcome = finish(process)
         assert outcome.code == code, outcome.said
@@ -33,7 +35,7 @@ def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Pa
 def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> None:
     """A signal during start-up and compilation: the same codes, in time."""
     process = start(line(METHODS[0], tmp_path / "run", steps=STEPS))
-    _wait_for(process, tmp_path / "run" / "lock")
+    _wait_for(tmp_path / "run" / "lock")
     process.send_signal(number)
     outcome = finish(process)
     assert outcome.code == CODES[number], outcome.said
@@ -42,7 +44,7 @@ def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> 
 
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     process = start(line(METHODS[0], tmp_path / "run", steps=STEPS))
-    _wait_for(process, tmp_path / "run" / "metrics.jsonl")
+    _wait_for(tmp_path / "run" / "metrics.jsonl")
     process.send_signal(signal.SIGSTOP)  # so that both signals are there when it goes on
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
@@ -52,9 +54,9 @@ def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     assert outcome.seconds < 5
 
 
-def _wait_for(process: object, path: Path) -> None:
-    """Until a process has made a file."""
+def _wait_for(path: Path, size: int = 0) -> None:
+    """Until a file is larger than so many bytes."""
     deadline = time.monotonic() + 60
-    while not (path.exists() and path.stat().st_size):
-        assert time.monotonic() < deadline, f"{path} did not come"
+    while not (path.exists() and path.stat().st_size > size):
+        assert time.monotonic() < deadline, f"{path} did not grow"
         time.sleep(0.02)
