@@ -12,7 +12,7 @@ from typing import Any
 import reverie
 from reverie.evaluate.ledger import read
 from reverie.methods import dreamer3
-from reverie.run.settings import changes, flat
+from reverie.run.settings import flat
 from reverie.types import ArraySpec, Spaces
 
 ROOT = Path(__file__).parents[1]
@@ -66,12 +66,10 @@ def sizes() -> str:
 def own() -> str:
     """What our own sizes change besides widths, against the paper."""
     widths = {"rssm.deter", "rssm.hidden", "rssm.classes", "depth", "units"}
-    paper = dreamer3.Config()
-    ours = {name: changes(dreamer3.SIZES[name], paper) for name in ("nano", "tiny")}
-    settings = [
-        name for name in flat(paper) if name not in widths and any(name in changed for changed in ours.values())
-    ]
-    values = [flat(paper), *(flat(dreamer3.SIZES[name]) for name in ours)]
+    paper = flat(dreamer3.Config())
+    ours = {name: flat(dreamer3.SIZES[name]) for name in ("nano", "tiny")}
+    values = [paper, *ours.values()]
+    settings = [name for name in paper if name not in widths and any(it[name] != paper[name] for it in values)]
     rows = [[f"`{name}`", *(f"{value[name]}" for value in values)] for name in settings]
     return table(["setting", "paper", *(f"`{name}`" for name in ours)], rows)
 

@@ -95,7 +95,7 @@ def test_overrides_find_their_place() -> None:
     [
         ({"trian_ratio": 3}, "Did you mean train_ratio"),
         ({"environment.sise": 3}, "no setting 'environment.sise'. Did you mean size"),
-        ({"horizon": "far"}, "is a int such as 10, got 'far'"),
+        ({"horizon": "far"}, "is a int such as 15, got 'far'"),
     ],
 )
 def test_a_wrong_override_is_explained(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
