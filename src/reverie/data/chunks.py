@@ -3,8 +3,8 @@
     chunks.jsonl         {"file", "first", "end", "bytes", "blake2b"}, appended after the chunk is on the disk
     00000000001024.safetensors   rows first ... end - 1, named after the first
 
-A chunk counts only with its line. One that is missing or does not match its checksum is set aside as `*.bad`; its rows
-are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is a read.
+A chunk counts only with its line. One that is missing, or does not match its checksum, or whose line cannot be read, is
+set aside as `*.bad`; its rows are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is a read.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reverie.data import durable, tensors
+from reverie.data import durable, objects, tensors
 
 ROWS = 1024
 """Rows of a full chunk."""
@@ -42,7 +42,11 @@ class Chunks:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._manifest = folder / MANIFEST
-        self.listed = _read_manifest(self._manifest)
+        lines = list(durable.whole_lines(self._manifest)) if self._manifest.exists() else []
+        read = [_parse(line) for line in lines]
+        self._unread = None in read
+        by_first = {chunk.first: chunk for chunk in read if chunk}  # a chunk written twice, for a crash: the later counts
+        self.listed = [by_first[first] for first in sorted(by_first)]
 
     def append(self, first: int, rows: Mapping[str, np.ndarray]) -> None:
         """Write rows first, first + 1, ... as one chunk."""
@@ -63,12 +67,14 @@ class Chunks:
                 durable.remove(self.folder / chunk.file)
 
     def tidy(self) -> None:
-        """Delete what a crash left: unfinished files, and chunks without a line."""
+        """Delete what a crash left: unfinished files, and chunks without a line (set aside if a line cannot be read)."""
         durable.sweep(self.folder)
         listed = {chunk.file for chunk in self.listed}
         for path in self.folder.glob("*.safetensors"):
             if path.name not in listed:
-                durable.remove(path)
+                durable.replace(path, path.with_suffix(".bad")) if self._unread else durable.remove(path)
+        if self._unread:
+            self._rewrite(self.listed)
 
     def read(self, chunk: Chunk) -> dict[str, np.ndarray]:
         """The rows of a chunk; ValueError or OSError says why they cannot be had."""
@@ -76,7 +82,7 @@ class Chunks:
         if len(content) != chunk.bytes or tensors.digest([content]) != chunk.blake2b:
             raise ValueError("checksum differs")
         rows = tensors.unpack(content)
-        if any(len(values) != chunk.end - chunk.first for values in rows.values()):
+        if any(values.shape[:1] != (chunk.end - chunk.first,) for values in rows.values()):
             raise ValueError(f"arrays do not have {chunk.end - chunk.first} rows")
         return rows
 
@@ -90,23 +96,13 @@ class Chunks:
     def _rewrite(self, chunks: list[Chunk]) -> None:
         text = "".join(json.dumps(chunk._asdict()) + "\n" for chunk in chunks)
         durable.write(self._manifest, text.encode())
-        self.listed = chunks
-
-
-def _read_manifest(path: Path) -> list[Chunk]:
-    """The lines that can be understood; the rows of the others are a gap."""
-    chunks: dict[int, Chunk] = {}
-    for line in durable.whole_lines(path) if path.exists() else ():
-        chunk = _parse(line)
-        if chunk is not None:
-            chunks[chunk.first] = chunk  # a crash between file and line lets a chunk be written twice: the later counts
-    return [chunks[first] for first in sorted(chunks)]
+        self.listed, self._unread = chunks, False
 
 
 def _parse(line: bytes) -> Chunk | None:
+    """A line of the manifest, or None if it makes no sense."""
     try:
-        entry = json.loads(line)
-        chunk = Chunk(**entry)
+        chunk = Chunk(**objects.parse(line))
     except (ValueError, TypeError):
         return None
     whole = all(type(number) is int for number in (chunk.first, chunk.end, chunk.bytes))

@@ -5,6 +5,7 @@
     append_line     one line in one write; after a crash at most the last line is torn (`whole_lines` ignores it, and
                     the next one begins behind it)
     cut, replace, remove, sync, lock    what else a run does to its files
+    readable        what keeps a sound file from being read is no fault of the file
 
 Every function is made of the few operations of a `Disk`. `using` puts another one in its place: a recorder, or one that
 fails at the k-th operation. What the disk refuses becomes a `UserError` with the exit code of its kind.
@@ -201,6 +202,21 @@ def sweep(folder: Path) -> list[Path]:
     return strays
 
 
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Make a `UserError` of what this process lacks (permission, descriptors, memory); what the file lacks stays.
+
+    Otherwise a sound file that cannot be opened just now would be taken for a damaged one.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise
+        _, remedy = REFUSALS.get(error.errno, (74, "Close other programs and run again."))
+        raise UserError(f"Cannot read {path}: {error.strerror}. {remedy}", code=74) from error
+
+
 def whole_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file that end in a line break: a torn last one is not there."""
     with path.open("rb") as file:
@@ -222,11 +238,20 @@ def lock(path: Path, holder: str) -> int | None:
             except BlockingIOError:
                 time.sleep(0.05)
                 continue
-            os.ftruncate(descriptor, 0)
-            _write_all(descriptor, holder.encode())
+            _name_holder(descriptor, holder)
             return descriptor
         os.close(descriptor)
         return None
+
+
+def _name_holder(descriptor: int, holder: str) -> None:
+    """Write into a lock who holds it; where that fails, nobody does."""
+    try:
+        os.ftruncate(descriptor, 0)
+        _write_all(descriptor, holder.encode())
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def is_locked(path: Path) -> bool:
