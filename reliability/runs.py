@@ -40,8 +40,6 @@ def state(value: float) -> PyTree:
     }
 
 
-def replay() -> Replay:
-    return empty(CAPACITY)
 
 
 def advance(run: Run, memory: Replay, number: int) -> Snapshot:
@@ -58,9 +56,9 @@ def advance(run: Run, memory: Replay, number: int) -> Snapshot:
     return promised
 
 
-def restored(run: Run) -> tuple[Snapshot | None, Replay]:
+def restored(run: Run, capacity: int = CAPACITY) -> tuple[Snapshot | None, Replay]:
     """What `run` goes back to."""
-    memory = replay()
+    memory = empty(capacity)
     back = run.restore(state(0), memory)
     return back and snapshot(run, memory, back[0], back[1]), memory
 
@@ -82,11 +80,13 @@ def snapshot(run: Run, memory: Replay, tree: PyTree, counters: dict[str, Any]) -
     )
 
 
-def made(folder: Path, saves: int, after: Callable[[], object] = lambda: None) -> list[Snapshot]:
+def made(
+    folder: Path, saves: int, after: Callable[[], object] = lambda: None, capacity: int = CAPACITY
+) -> list[Snapshot]:
     """A run with so many checkpoints; `after` is called behind each. What they promise."""
     promises = []
     with Run.create(folder, ABOUT) as run:
-        assert run.restore(state(0), memory := replay()) is None
+        assert run.restore(state(0), memory := empty(capacity)) is None
         for number in range(1, saves + 1):
             promises.append(advance(run, memory, number))
             after()
@@ -100,7 +100,7 @@ def losses(folder: Path) -> str:
 
 def lost_rows(memory: Replay) -> set[int]:
     """Rows that no window may hold, of those that the replay could still hold."""
-    held = np.arange(max(0, memory.inserted - memory.capacity), memory.inserted)
+    held = np.arange(memory._held(), memory.inserted)
     owner, begin, stop = memory._windows._segments.T
     time, stream = held // STREAMS, held % STREAMS
     inside = (owner == stream[:, None]) & (begin <= time[:, None]) & (time[:, None] < stop)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from data.numbered import STREAMS, fill
+from data.numbered import STREAMS, empty, fill
 
 from reliability import runs
 from reliability.disks import Recorder, Stopped, crashes, image, materialise
@@ -159,7 +159,7 @@ def test_setting_a_checkpoint_aside_and_pruning_touch_no_other(tmp_path: Path) -
 def test_sealed_rows_are_read_back_and_discarded_ones_were_not_needed(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(replay, "ROWS", 64)
     recorder = Recorder(tmp_path / "made")
-    memory, states = runs.replay(), []
+    memory, states = empty(runs.CAPACITY), []
     with durable.using(recorder):
         for number in (1, 2, 3):
             fill(memory, range((number - 1) * runs.PER_SAVE, number * runs.PER_SAVE))
@@ -169,8 +169,8 @@ def test_sealed_rows_are_read_back_and_discarded_ones_were_not_needed(tmp_path: 
             memory.discard(recorder.root / "replay", memory.inserted)
     for promised, disk in crashes(recorder, tmp_path / "left"):
         for state in states[max(0, promised - 1) : promised]:
-            back = runs.replay()
+            back = empty(runs.CAPACITY)
             assert back.restore(disk / "replay", state) == [], disk.name
             fill(back, range(back.inserted // STREAMS, back.inserted // STREAMS + runs.PER_SAVE))
             back.seal(disk / "replay")
-            assert runs.replay().restore(disk / "replay", back.state()) == [], disk.name
+            assert empty(runs.CAPACITY).restore(disk / "replay", back.state()) == [], disk.name

@@ -3,8 +3,8 @@
     chunks.jsonl         {"file", "first", "end", "bytes", "blake2b"}, appended after the chunk is on the disk
     00000000001024.safetensors   rows first ... end - 1, named after the first
 
-A chunk counts only with its line. One that is missing, or does not match its checksum, or whose line cannot be read, is
-set aside as `*.bad`; its rows are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is a read.
+A chunk counts only with its line. One that does not match its checksum, or has lost its line, is set aside as `*.bad`;
+its rows are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is a read.
 """
 
 import json
@@ -42,11 +42,7 @@ class Chunks:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._manifest = folder / MANIFEST
-        lines = list(durable.whole_lines(self._manifest)) if self._manifest.exists() else []
-        read = [_parse(line) for line in lines]
-        self._unread = None in read
-        by_first = {chunk.first: chunk for chunk in read if chunk}  # a chunk written twice, for a crash: the later counts
-        self.listed = [by_first[first] for first in sorted(by_first)]
+        self.listed = _read_manifest(self._manifest)
 
     def append(self, first: int, rows: Mapping[str, np.ndarray]) -> None:
         """Write rows first, first + 1, ... as one chunk."""
@@ -57,24 +53,27 @@ class Chunks:
         durable.append_line(self._manifest, json.dumps(chunk._asdict()), sync=True)
         self.listed.append(chunk)
 
-    def keep(self, first: int, end: int) -> None:
-        """Delete the chunks that lie wholly before row `first`, or not wholly before row `end`."""
-        kept = [chunk for chunk in self.listed if first < chunk.end <= end]
+    def keep(self, first: int) -> None:
+        """Delete the chunks that lie wholly before row `first`."""
+        kept = [chunk for chunk in self.listed if first < chunk.end]
         dropped = [chunk for chunk in self.listed if chunk not in kept]
         if dropped:
             self._rewrite(kept)
             for chunk in dropped:
                 durable.remove(self.folder / chunk.file)
 
-    def tidy(self) -> None:
-        """Delete what a crash left: unfinished files, and chunks without a line (set aside if a line cannot be read)."""
+    def tidy(self, end: int) -> None:
+        """Delete what a crash left, unfinished files and chunks from row `end` on; set aside others without a line."""
         durable.sweep(self.folder)
-        listed = {chunk.file for chunk in self.listed}
-        for path in self.folder.glob("*.safetensors"):
-            if path.name not in listed:
-                durable.replace(path, path.with_suffix(".bad")) if self._unread else durable.remove(path)
-        if self._unread:
-            self._rewrite(self.listed)
+        kept = [chunk for chunk in self.listed if chunk.end <= end]
+        if kept != self.listed:
+            self._rewrite(kept)
+        later, names = f"{end:014d}.safetensors", {chunk.file for chunk in kept}
+        for path in sorted(self.folder.glob("*.safetensors")):
+            if path.name >= later:
+                durable.remove(path)
+            elif path.name not in names:
+                durable.replace(path, path.with_suffix(".bad"))
 
     def read(self, chunk: Chunk) -> dict[str, np.ndarray]:
         """The rows of a chunk; ValueError or OSError says why they cannot be had."""
@@ -96,7 +95,17 @@ class Chunks:
     def _rewrite(self, chunks: list[Chunk]) -> None:
         text = "".join(json.dumps(chunk._asdict()) + "\n" for chunk in chunks)
         durable.write(self._manifest, text.encode())
-        self.listed, self._unread = chunks, False
+        self.listed = chunks
+
+
+def _read_manifest(path: Path) -> list[Chunk]:
+    """The lines that can be understood; the rows of the others are a gap."""
+    chunks: dict[int, Chunk] = {}
+    for line in durable.whole_lines(path) if path.exists() else ():
+        chunk = _parse(line)
+        if chunk is not None:
+            chunks[chunk.first] = chunk  # a crash between file and line lets a chunk be written twice: the later counts
+    return [chunks[first] for first in sorted(chunks)]
 
 
 def _parse(line: bytes) -> Chunk | None:
