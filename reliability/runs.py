@@ -15,8 +15,11 @@ from reverie.data.replay import Replay
 from reverie.run.run import Run
 
 ABOUT = {"method": "m", "environment": "e", "size": "nano", "seed": 4, "config": {"a": {"b": 1}}, "steps": 1000}
-CAPACITY, PER_SAVE = 40, 100
-"""Rows in the replay (and 64 per stream beyond them), and times between two checkpoints: the third needs no first chunk."""
+CAPACITY, PER_SAVE, LINES = 40, 100, 5
+"""Rows in the replay (and 64 per stream beyond them), times between two checkpoints, and lines that they log.
+
+The third checkpoint does not need the first chunk.
+"""
 
 
 class Snapshot(NamedTuple):
@@ -46,7 +49,7 @@ def advance(run: Run, memory: Replay, number: int) -> Snapshot:
     """Experience, log lines, then checkpoint `number`; what it promises."""
     for time in range((number - 1) * PER_SAVE, number * PER_SAVE):
         fill(memory, range(time, time + 1))
-        if time % 20 == 19:
+        if (time + 1) % (PER_SAVE // LINES) == 0:
             run.log(time, loss=time / 10, text="x" * 200)
     batch = memory.draw(number - 1, 8, memory.inserted)
     memory.write_back(batch.ids, latents(batch.ids + number))
