@@ -137,11 +137,14 @@ class Recorder:
         return path.relative_to(self.root).as_posix()
 
 
-def crashes(recorder: Recorder, folder: Path) -> Iterator[tuple[int, Path]]:
-    """Every different disk that a crash may leave, as a folder, and how many of the recorder's marks it must honour."""
+def crashes(recorder: Recorder, folder: Path, begin: int = 0) -> Iterator[tuple[int, Path]]:
+    """Every different disk that a crash may leave, as a folder, and how many of the recorder's marks it must honour.
+
+    `begin`: how many operations no crash precedes.
+    """
     seen = set()
     number = 0
-    for length in range(len(recorder.log) + 1):
+    for length in range(begin, len(recorder.log) + 1):
         promised = recorder.promised(length)
         for content, names in itertools.product(BYTES, NAMES):
             found = image(recorder.log[:length], content, names)

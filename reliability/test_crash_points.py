@@ -66,6 +66,27 @@ def test_a_crash_anywhere_in_a_run_leaves_the_old_or_the_new(tmp_path: Path) -> 
     assert cases > 150
 
 
+def test_a_crash_anywhere_while_resuming_leaves_what_was_resumed_or_the_next(tmp_path: Path) -> None:
+    """The first process logged and sealed more than it saved: the second one cuts, deletes, notes, and goes on."""
+    recorder = Recorder(tmp_path / "made")
+    folder = recorder.root / "runs" / "a"
+    with durable.using(recorder):
+        promised = runs.made(folder, 2)[1]
+        with Run.open(folder) as run:
+            _, memory = runs.restored(run)
+            run.log(999, loss=1.0)
+            fill(memory, range(2 * runs.PER_SAVE, 2 * runs.PER_SAVE + 10))
+            memory.seal(folder / "replay")
+        begin = len(recorder.log)
+        following = go_on(folder).following
+        recorder.mark()
+    for marks, disk in crashes(recorder, tmp_path / "left", begin):
+        with durable.using(Recorder(disk)):
+            resumed = go_on(disk / "runs" / "a")
+        assert resumed.found in [promised, following][marks:], disk.name
+        assert resumed.lost == "", disk.name
+
+
 def test_a_kill_anywhere_and_then_a_power_failure_lose_nothing_that_was_saved_between(tmp_path: Path) -> None:
     """A killed process may not have waited for what it made; the one after it may not trust that it had."""
     length = len(record(tmp_path / "whole")[0].log)
