@@ -178,11 +178,11 @@ class _File:
 
     def after(self, mode: str) -> bytes:
         """Its bytes after a crash."""
-        same = len(os.path.commonprefix([self.synced, self.current]))
         if mode == "dropped":
             return self.synced
-        if mode == "kept" or same == len(self.current):
+        if mode == "kept" or self.synced.startswith(self.current):
             return self.current
+        same = len(self.synced) if self.current.startswith(self.synced) else 0
         if mode == "zeroed":
             return self.current[:same] + bytes(len(self.current) - same)
         sector = (len(self.current) - 1) // SECTOR * SECTOR

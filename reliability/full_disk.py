@@ -54,7 +54,7 @@ def main() -> None:
     with Run.open(run) as opened:
         again = runs.restored(opened)[0]
     answer = {"code": code, "message": message, "old": found == promises[1], "new": again == following, "whole": whole}
-    print(json.dumps(answer))
+    sys.stdout.write(json.dumps(answer))
 
 
 if __name__ == "__main__":

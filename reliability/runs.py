@@ -43,8 +43,6 @@ def state(value: float) -> PyTree:
     }
 
 
-
-
 def advance(run: Run, memory: Replay, number: int) -> Snapshot:
     """Experience, log lines, then checkpoint `number`; what it promises."""
     for time in range((number - 1) * PER_SAVE, number * PER_SAVE):
@@ -87,9 +85,9 @@ def made(
     folder: Path, saves: int, after: Callable[[], object] = lambda: None, capacity: int = CAPACITY
 ) -> list[Snapshot]:
     """A run with so many checkpoints; `after` is called behind each. What they promise."""
-    promises = []
+    promises, memory = [], empty(capacity)
     with Run.create(folder, ABOUT) as run:
-        assert run.restore(state(0), memory := empty(capacity)) is None
+        assert run.restore(state(0), memory) is None
         for number in range(1, saves + 1):
             promises.append(advance(run, memory, number))
             after()

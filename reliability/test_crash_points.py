@@ -62,7 +62,14 @@ def test_a_crash_anywhere_in_a_run_leaves_the_old_or_the_new(tmp_path: Path) -> 
         assert resumed.lost == "", disk.name
         cases += 1
     assert recorder.promised(len(recorder.log)) == SAVES
-    assert {operation.kind for operation in recorder.log} == {"write", "append", "sync", "rename", "make_folder", "remove"}
+    assert {operation.kind for operation in recorder.log} == {
+        "write",
+        "append",
+        "sync",
+        "rename",
+        "make_folder",
+        "remove",
+    }
     assert cases > 150
 
 

@@ -192,11 +192,19 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     answer = json.loads(done.stdout)
     assert answer["code"] == 74
     assert "File too large" in answer["message"]
-    assert answer["old"] and answer["new"] and answer["whole"]
+    assert {name: answer[name] for name in ("old", "new", "whole")} == {"old": True, "new": True, "whole": True}
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    mount = ["unshare", "--map-root-user", "--mount", "sh", "-c", f"mount -t tmpfs -o size=4m tmpfs {tmp_path} && \"$@\"", "sh"]
+    mount = [
+        "unshare",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        f'mount -t tmpfs -o size=4m tmpfs {tmp_path} && "$@"',
+        "sh",
+    ]
     if shutil.which("unshare") is None or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody mount a small disk")
     done = start("filled", tmp_path, *mount)
@@ -204,4 +212,4 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     answer = json.loads(done.stdout)
     assert answer["code"] == 28
     assert "free some space" in answer["message"]
-    assert answer["old"] and answer["new"] and answer["whole"]
+    assert {name: answer[name] for name in ("old", "new", "whole")} == {"old": True, "new": True, "whole": True}

@@ -39,6 +39,7 @@ EXAMPLES = (
     "reverie envs list",
 )
 
+
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     try:

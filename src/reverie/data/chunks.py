@@ -4,7 +4,8 @@
     00000000001024.safetensors   rows first ... end - 1, named after the first
 
 A chunk counts only with its line. One that does not match its checksum, or has lost its line, is set aside as `*.bad`;
-its rows are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is a read.
+its rows are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is
+a read.
 """
 
 import json

@@ -284,7 +284,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Wait for the names that a killed process may have made and not waited for; where we may not write, it made none."""
+    """Wait for the names that a killed process may have made, and not waited for, where it could make any."""
     if os.access(folder, os.R_OK | os.W_OK):
         _disk.sync(folder)
 

@@ -7,7 +7,7 @@ from typing import Any
 def parse(content: bytes) -> dict[str, Any]:
     """The object that the bytes are. Raises ValueError on anything else: no JSON, nested too deep, a name twice."""
     try:
-        value = json.loads(content, object_pairs_hook=_unique)
+        value = json.loads(content.decode(), object_pairs_hook=_unique)
     except RecursionError as error:
         raise ValueError("JSON is nested too deep") from error
     if not isinstance(value, dict):

@@ -5,7 +5,8 @@
     data      the arrays, little-endian, C order, without holes or overlaps
 
 Any safetensors reader opens these files. Ours is NumPy only, knows bfloat16, maps the file instead of reading it, and
-refuses whatever is not exactly that, or larger in its header than anything of ours. Checksums are the business of whoever keeps the file (`digest`).
+refuses whatever is not exactly that, or has a header larger than any of ours. Checksums are the business of whoever
+keeps the file (`digest`).
 """
 
 import hashlib
