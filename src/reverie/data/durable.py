@@ -89,7 +89,7 @@ class LocalDisk:
 _SPACE = (28, "The disk is full: free some space and run again.")
 _PERMISSION = (74, "Choose another folder, or change its permissions.")
 _FILES = (74, "Too many files are open: close some, or raise the limit (`ulimit -n`), and run again.")
-REFUSALS = {
+REFUSALS: dict[int, tuple[int, str]] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _PERMISSION),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), _FILES),

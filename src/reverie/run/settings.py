@@ -96,4 +96,5 @@ def _value(kind: Any, value: Any, name: str) -> Any:
         return tuple(_value(typing.get_args(kind)[0], element, name) for element in typing.cast(list[Any], value))
     if type(value) is plain or (plain is float and type(value) is int):
         return value
-    raise UserError(f"the setting {name} is a {plain.__name__}, got {value!r}. {_DAMAGED}", code=65)
+    needed = getattr(plain, "__name__", plain)
+    raise UserError(f"the setting {name} is a {needed}, got {value!r}. {_DAMAGED}", code=65)
