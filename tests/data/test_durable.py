@@ -173,6 +173,30 @@ def test_cut_replace_remove(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EMFILE, errno.ENOMEM])
+def test_what_the_process_lacks_is_no_fault_of_the_file(error: int) -> None:
+    with pytest.raises(UserError, match="Cannot read a") as refusal, durable.readable(Path("a")):
+        raise OSError(error, os.strerror(error))
+    assert refusal.value.code == 74
+
+
+@pytest.mark.parametrize("error", [errno.ENOENT, errno.EIO])
+def test_what_the_file_lacks_stays_an_error_of_the_file(error: int) -> None:
+    with pytest.raises(OSError, match=os.strerror(error)), durable.readable(Path("a")):
+        raise OSError(error, os.strerror(error))
+
+
+def test_a_lock_that_cannot_be_written_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(UserError, match="full"):
+        durable.lock(tmp_path / "lock", "first")
+    monkeypatch.undo()
+    assert not durable.is_locked(tmp_path / "lock")
+
+
 def test_one_holder_per_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     descriptor = durable.lock(path, "first")
