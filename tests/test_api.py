@@ -79,6 +79,17 @@ def test_a_class_without_a_name_is_given_again(tmp_path: Path) -> None:
     assert play(reverie.load(tmp_path / "run", environment=Local), Local()) == 3
 
 
+@pytest.mark.parametrize("name", ["unknown_module:Room", "os:abort", "sys:exit", "gymnasium:make"])
+def test_a_file_does_not_choose_what_is_imported(name: str) -> None:
+    with pytest.raises(UserError, match=f"names '{name}', and a file does not choose which module is imported"):
+        api.named(name, "the run")
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "gymnasium:Env", api.name_of(Corridor)])
+def test_what_is_imported_anyhow_may_be_named(name: str) -> None:
+    assert api.named(name, "the run") == name
+
+
 def test_overrides_find_their_place() -> None:
     config, options = api.overridden(
         dreamer3.SIZES["nano"],

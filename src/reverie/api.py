@@ -14,12 +14,14 @@ import importlib
 import pkgutil
 import re
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import equinox as eqx
+import gymnasium
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -85,10 +87,11 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
 
     Args:
         run: the folder, or the name of a run in `runs/`.
-        environment: only for a run whose environment is a class or function that cannot be imported by its name.
+        environment: only for a run whose environment is a class or function of yours that is not imported already:
+            a file does not choose what is.
     """
     opened = Run.open(runs.find(run))
-    world = environment or opened.manifest["environment"]
+    world = environment or named(opened.manifest["environment"], opened.directory)
     options = options_of(opened)
     conversions = make(world, options)
     conversions.close()
@@ -127,7 +130,7 @@ def replay_failure(folder: str | Path) -> dict[str, float]:
     folder = Path(folder)
     opened = Run.open(folder.absolute().parent.parent)
     module, config = method(opened.manifest["method"]), config_of(opened)
-    world = make(opened.manifest["environment"], options_of(opened))
+    world = make(named(opened.manifest["environment"], opened.directory), options_of(opened))
     world.close()
     like = eqx.filter_eval_shape(module.initialise, world.spaces, config, key=jr.key(0))
     learner, stack = failure.read(folder, like)
@@ -228,8 +231,25 @@ def again(run: str | Path, *, steps: int | None = None) -> Run:
 def work(run: Run, environment: World | None = None) -> None:
     """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
     with run:
-        module = method(run.manifest["method"])
-        module.train(run, config_of(run), environment or run.manifest["environment"], options_of(run))
+        module, world = method(run.manifest["method"]), environment or named(run.manifest["environment"], run.directory)
+        module.train(run, config_of(run), world, options_of(run))
+
+
+def named(environment: str, where: object) -> str:
+    """The environment that a file names; refused where that would import a module, for only a user asks for that."""
+    if ":" in environment and not _is_imported(environment):
+        raise UserError(
+            f"{where} names {environment!r}, and a file does not choose which module is imported. If you trust it, "
+            f"say so: environment={environment!r}, or `--environment {environment}` on the command line."
+        )
+    return environment
+
+
+def _is_imported(environment: str) -> bool:
+    """Whether `module:Class` is a class of environments that this process knows anyhow."""
+    module, _, name = environment.partition(":")
+    found = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    return isinstance(found, type) and issubclass(found, gymnasium.Env)
 
 
 def config_of(run: Run) -> Any:

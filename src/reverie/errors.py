@@ -4,8 +4,8 @@ Every expected failure is a `UserError`; the command line prints its text withou
 Anything else is a bug of ours and keeps its traceback (exit code 70).
 
     2   usage or configuration        28  disk full              64  input data that cannot be read
-    70  internal error, or an environment that keeps failing     74  I/O error
-    75  stopped, can be resumed (lock held)   77  permission      78  something is not installed
+    70  internal error, or an environment that keeps failing     74  I/O error, or not permitted
+    75  stopped, can be resumed (lock held)   78  something is not installed
     130 / 143  SIGINT / SIGTERM after a checkpoint
 """
 

@@ -63,7 +63,7 @@ def test_a_wrong_verb_is_answered_with_the_nearest(verb: str, hint: str, capsys:
     [
         (UserError("the folder is in use.", code=75), 75, "reverie: the folder is in use.\n"),
         (KeyboardInterrupt(), 130, "reverie: interrupted.\n"),
-        (PermissionError(13, "Permission denied", "/x"), 77, "Permission denied: '/x'"),
+        (PermissionError(13, "Permission denied", "/x"), 74, "Permission denied: '/x'"),
         (OSError(28, "No space left on device"), 28, "No space left on device"),
         (OSError(5, "Input/output error"), 74, "Input/output error"),
     ],

@@ -33,9 +33,9 @@ def test_what_was_appended_is_read(folder: Path) -> None:
 
 
 def test_keep_deletes_the_rest(folder: Path) -> None:
-    Chunks(folder).keep(10, 20)
-    assert files(folder) == ["00000000000010.safetensors", MANIFEST]
-    assert [chunk.first for chunk in Chunks(folder).listed] == [10]
+    Chunks(folder).keep(11)
+    assert files(folder) == ["00000000000010.safetensors", "00000000000020.safetensors", MANIFEST]
+    assert [chunk.first for chunk in Chunks(folder).listed] == [10, 20]
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
@@ -71,8 +71,17 @@ def test_lines_that_make_no_sense_are_left_out(folder: Path) -> None:
     assert [chunk.first for chunk in Chunks(folder).listed] == [0, 20]
 
 
-def test_tidy_deletes_what_no_line_names(folder: Path) -> None:
+def test_tidy_deletes_what_a_crash_left(folder: Path) -> None:
     durable.write(folder / "00000000000099.safetensors", b"lost its line in a crash")
     (folder / f"{durable.TEMPORARY}x").write_bytes(b"")
-    Chunks(folder).tidy()
-    assert files(folder) == [f"{first:014d}.safetensors" for first in (0, 10, 20)] + [MANIFEST]
+    Chunks(folder).tidy(20)
+    assert files(folder) == [f"{first:014d}.safetensors" for first in (0, 10)] + [MANIFEST]
+    assert [chunk.first for chunk in Chunks(folder).listed] == [0, 10]
+
+
+@pytest.mark.parametrize("end", ["two", "29"])
+def test_tidy_sets_aside_a_chunk_whose_line_is_damaged(folder: Path, end: str) -> None:
+    path = folder / MANIFEST
+    path.write_bytes(path.read_bytes().replace(b'"end": 20', f'"end": {end}'.encode()))
+    Chunks(folder).tidy(28)
+    assert files(folder) == ["00000000000000.safetensors", "00000000000010.bad", "00000000000020.bad", MANIFEST]

@@ -95,7 +95,7 @@ def test_a_write_that_fails_leaves_the_old_or_the_new(tmp_path: Path, fail_at: i
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(errno.ENOSPC, 28), (errno.EACCES, 77), (errno.EROFS, 77), (errno.EIO, 74), (errno.EMFILE, 74)]
+    ("error", "code"), [(errno.ENOSPC, 28), (errno.EACCES, 74), (errno.EROFS, 74), (errno.EIO, 74), (errno.EMFILE, 74)]
 )
 def test_what_the_disk_refuses_has_an_exit_code(tmp_path: Path, error: int, code: int) -> None:
     with durable.using(Recorder(tmp_path, 0, error)), pytest.raises(UserError, match=r"a\.txt") as refusal:
@@ -141,9 +141,26 @@ def test_a_line_that_does_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pyt
 
 def test_folders_on_the_way_are_made_and_synced(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
+    (tmp_path / "x").mkdir()
     with durable.using(recorder):
-        durable.write(tmp_path / "x" / "y" / "a", b"1")
-    assert recorder.operations[:3] == ["make_folder x/y", "sync .", "sync x"]
+        durable.write(tmp_path / "x" / "y" / "z" / "a", b"1")
+    assert recorder.operations[:5] == ["sync .", "make_folder x/y", "sync x", "make_folder x/y/z", "sync x/y"]
+
+
+def test_a_line_begins_behind_a_torn_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntorn")
+    durable.append_line(path, "two")
+    assert list(durable.whole_lines(path)) == [b"one", b"torn", b"two"]
+
+
+def test_sweeping_waits_for_the_names_that_a_killed_process_made(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    (tmp_path / "x").mkdir()
+    with durable.using(recorder):
+        durable.sweep(tmp_path / "x")
+        durable.sweep(tmp_path / "none")
+    assert recorder.operations == ["sync .", "sync x"]
 
 
 def test_cut_replace_remove(tmp_path: Path) -> None:
@@ -154,6 +171,30 @@ def test_cut_replace_remove(tmp_path: Path) -> None:
     durable.remove(tmp_path / "b")
     durable.remove(tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EMFILE, errno.ENOMEM])
+def test_what_the_process_lacks_is_no_fault_of_the_file(error: int) -> None:
+    with pytest.raises(UserError, match="Cannot read a") as refusal, durable.readable(Path("a")):
+        raise OSError(error, os.strerror(error))
+    assert refusal.value.code == 74
+
+
+@pytest.mark.parametrize("error", [errno.ENOENT, errno.EIO])
+def test_what_the_file_lacks_stays_an_error_of_the_file(error: int) -> None:
+    with pytest.raises(OSError, match=os.strerror(error)), durable.readable(Path("a")):
+        raise OSError(error, os.strerror(error))
+
+
+def test_a_lock_that_cannot_be_written_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(UserError, match="full"):
+        durable.lock(tmp_path / "lock", "first")
+    monkeypatch.undo()
+    assert not durable.is_locked(tmp_path / "lock")
 
 
 def test_one_holder_per_lock(tmp_path: Path) -> None:

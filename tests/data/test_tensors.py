@@ -94,10 +94,20 @@ def entry(**changes: object) -> dict[str, object]:
         file({"a": entry(data_offsets=[-4, 0])}, b"1234"),
         file({"a": entry(), "b": entry()}, b"1234"),
         file({"a": entry(), "b": entry(data_offsets=[6, 10])}, b"1234567890"),
+        file({"a": entry(dtype=["U8"])}, b"1234"),
+        file({"a": entry(code="import os")}, b"1234"),
+        file({"a": entry(dtype="BOOL")}, b"\0\1\2\1"),
+        file({"a": entry(shape=[1] * 1000)}, b"1234"),
+        file({"a\x1b[2J": entry()}, b"1234"),
+        file({"a": entry(), "__metadata__": {"b": 1}}, b"1234"),
+        file({"a": entry(), "__metadata__": "b"}, b"1234"),
+        file({str(number): entry(shape=[0], data_offsets=[0, 0]) for number in range(tensors.COUNT_LIMIT + 1)}),
+        (10**6 + 8).to_bytes(8, "little") + b" " * 10**6 + b"{}" + b" " * 6,
+        (10**6).to_bytes(8, "little") + b"[" * 10**6,
     ],
 )
 def test_malformed_files_are_refused(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r"safetensors|Expecting"):
+    with pytest.raises(ValueError, match=r"safetensors|Expecting|JSON"):
         tensors.unpack(content)
 
 
@@ -108,6 +118,8 @@ def test_noise_is_refused(content: bytes) -> None:
 
 
 def test_what_cannot_be_stored_is_said() -> None:
+    with pytest.raises(ValueError, match="too many for one file"):
+        tensors.pack({str(number): np.zeros(0) for number in range(tensors.COUNT_LIMIT + 1)})
     with pytest.raises(ValueError, match="complex64"):
         tensors.pack({"a": np.zeros(2, np.complex64)})
     with pytest.raises(ValueError, match="choose one of bfloat16, bool"):

@@ -58,12 +58,14 @@ def test_lines_that_are_no_objects_are_left_out(tmp_path: Path) -> None:
     assert log.read(tmp_path / "none") == []
 
 
-def test_cut_back_to_an_offset(tmp_path: Path) -> None:
+def test_cut_back_to_an_offset(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = Log(tmp_path / "m")
     assert file.offset == 0
     file.append({"a": 1})
     offset = file.offset
     file.append({"a": 2})
     file.cut(offset)
+    assert caplog.text == ""
     file.cut(offset + 100)
+    assert f"has lost the last 100 of its {offset + 100} bytes" in caplog.text
     assert log.read(file.path) == [{"a": 1}]

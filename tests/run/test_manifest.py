@@ -1,5 +1,6 @@
 """A run stays what it is; its end may move out."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,35 @@ def test_a_budget_of_time_that_is_used_up_stays_so_until_it_grows() -> None:
     longer = manifest.continued(over, begun | {"budget": 120.0}, HERE)
     assert (longer["steps"], longer["budget"]) == (None, 120.0)
     assert manifest.continued(over, begun | {"steps": 9000, "budget": None}, HERE)["steps"] == 9000
+
+
+def test_a_change_is_noticed_unless_its_checksum_is_taken_out(tmp_path: Path) -> None:
+    manifest.write(tmp_path, manifest.completed(ASKED))
+    path = tmp_path / manifest.FILE
+    written = path.read_text()
+    path.write_text(written.replace('"deter": 8', '"deter": 9'))
+    with pytest.raises(UserError, match="its checksum differs"):
+        manifest.read(tmp_path)
+    by_hand = json.loads(path.read_text())
+    del by_hand["blake2b"]
+    path.write_text(json.dumps(by_hand))
+    assert manifest.read(tmp_path)["config"]["rssm"]["deter"] == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "has format 2; this version of Reverie reads 1"),
+        ({"_target_": "os.system"}, "has a field '_target_', which is none of a run"),
+        ({"seed": "1"}, "says that 'seed' is '1'"),
+        ({"steps": True}, "says that 'steps' is True"),
+    ],
+)
+def test_a_field_that_is_not_ours_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    manifest.write(tmp_path, manifest.completed(ASKED) | change)
+    with pytest.raises(UserError, match=message) as refusal:
+        manifest.read(tmp_path)
+    assert refusal.value.code == 64
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:

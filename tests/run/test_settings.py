@@ -76,5 +76,27 @@ def test_settings_of_another_version_are_not_dropped_silently() -> None:
     assert raised.value.code == 65
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"width": "9"}, "the setting width is a int, got '9'"),
+        ({"width": True}, "the setting width is a int, got True"),
+        ({"on": 1}, "the setting on is a bool, got 1"),
+        ({"inner": 3}, "the setting inner is a Inner, got 3"),
+        ({"inner": {"sizes": [1, "2"]}}, "the setting sizes is a int, got '2'"),
+        ({"name": {"_target_": "os.system"}}, "the setting name is a str, got {'_target_': 'os.system'}"),
+        ({"width": 0}, "Outer.width must be at least 1, got 0"),
+    ],
+)
+def test_a_damaged_value_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=f"{message}.*damaged: restore it") as raised:
+        from_json(Outer, values)
+    assert raised.value.code == 65
+
+
+def test_a_whole_number_serves_as_a_fraction() -> None:
+    assert from_json(Outer, {"inner": {"rate": 1}}).inner.rate == 1
+
+
 def test_nearest_lists_everything_where_nothing_is_near() -> None:
     assert nearest("zzz", ["one", "two"]) == "There are one, two."

@@ -56,11 +56,11 @@ def main(words: list[str]) -> int:
 
     run = begin(options)
     with watching(run, machine=options.json):
-        api.work(run)
+        api.work(run, options.env)
     if run.stop:
         return outcome(run, machine=options.json)
     say(f"trained for {duration(run.seconds)}; now {options.episodes} episodes in fresh environments ...")
-    agent = api.load(run.directory)
+    agent = api.load(run.directory, environment=options.env)
     result = api.evaluate(agent, options.episodes)
     say("drawing the learning curve, the agent and its dream ...")
     shown = api.draw(agent, goal=GOAL if options.env == "CartPole-v1" else None)

@@ -25,6 +25,8 @@ class Evaluate:
     """How many, for each seed."""
     seeds: tuple[str, ...] = ("0",)
     """Each begins other episodes: 0 1 2, or a range 0-4."""
+    environment: str = ""
+    """Needed for a run in `module:Class`: its name again, as a file does not choose what is imported."""
     json: bool = False
     """Print a JSON object with mean, std, confidence, episodes, returns and lengths."""
 
@@ -36,7 +38,7 @@ def main(words: list[str]) -> int:
     seeds = parse_seeds(options.seeds)
     from reverie import api
 
-    agent = api.load(options.run)
+    agent = api.load(options.run, environment=options.environment or None)
     result = api.evaluate(agent, options.episodes, seeds=seeds)
     if options.json:
         print_json({"run": str(agent.run), **result.to_json()})

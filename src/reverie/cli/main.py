@@ -4,21 +4,20 @@
     1    the claim does not hold        70      internal error: the traceback stays, please report it
     2    usage or configuration         74      input or output error
     28   the disk is full               75      stopped, can be resumed (or another process holds the run)
-    77   not permitted, or read-only    78      something is not installed
-    130  SIGINT after a checkpoint      143     SIGTERM after a checkpoint
+    78   something is not installed     130, 143  SIGINT, SIGTERM after a checkpoint
 
 `reverie --help` answers without importing a verb, let alone jax: the table below is all it needs.
 """
 
 import contextlib
 import difflib
-import errno
 import importlib
 import sys
 import traceback
 from collections.abc import Sequence
 
 import reverie
+from reverie.data import durable
 from reverie.errors import UserError
 
 VERBS = {
@@ -39,8 +38,6 @@ EXAMPLES = (
     "reverie eval runs/dreamer3-CartPole-v1-nano-seed0 --episodes 100",
     "reverie envs list",
 )
-DISK_CODES = {errno.ENOSPC: 28, errno.EDQUOT: 28, errno.EACCES: 77, errno.EPERM: 77, errno.EROFS: 77, errno.EIO: 74}
-"""What the operating system may refuse outside of our own writing (`data/durable.py` explains that itself)."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -56,9 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
             sys.stdout.close()
         return 0
     except OSError as error:
-        if error.errno not in DISK_CODES:
+        if error.errno not in durable.REFUSALS:
             raise SystemExit(bug()) from error
-        return fail(f"{error}. Mend this, or choose another folder; a run resumes.", DISK_CODES[error.errno])
+        code, remedy = durable.REFUSALS[error.errno]  # outside of our own writing, which explains itself
+        return fail(f"{error}. {remedy} A run resumes.", code)
     except Exception as error:
         raise SystemExit(bug()) from error
 

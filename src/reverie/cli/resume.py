@@ -23,6 +23,8 @@ class Resume:
     """The run folder, or the beginning of its name in runs/."""
     steps: int = 0
     """Move its end to so many steps of the simulator. 0: leave it."""
+    environment: str = ""
+    """Needed for a run in `module:Class`: its name again, as a file does not choose what is imported."""
     json: bool = False
     """Print one JSON object per report, and a last one with the outcome."""
 
@@ -35,5 +37,5 @@ def main(words: list[str]) -> int:
 
     run = api.again(options.run, steps=options.steps or None)
     with watching(run, machine=options.json):
-        api.work(run)
+        api.work(run, options.environment or None)
     return outcome(run, machine=options.json)

@@ -79,7 +79,7 @@ def main(words: list[str]) -> int:
         new=options.new,
     )
     with watching(run, machine=options.json):
-        api.work(run)
+        api.work(run, options.env)
     return outcome(run, machine=options.json)
 
 

@@ -91,7 +91,7 @@ def begin(claim: Claim, seed: int, folder: Path) -> "Run":
     config = api.settings.override(api.size_config(claim.method, claim.size), claim.config)
     return api.start(
         claim.method,
-        claim.environment,
+        api.named(claim.environment, claim.name),
         size=claim.size,
         config=config,
         options=api.settings.override(EnvironmentConfig(), claim.environment_config),
@@ -185,7 +185,7 @@ def _claimed(run: "Run") -> dict[str, Any]:
         "environment": about["environment"],
         "size": about["size"],
         "steps": about["steps"],
-        "repeat": api.make(about["environment"], options).repeat,
+        "repeat": api.make(api.named(about["environment"], run.directory), options).repeat,
         "config": _values(api.config_of(run)),
         "environment_config": _values(options),
     }

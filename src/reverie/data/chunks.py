@@ -3,8 +3,9 @@
     chunks.jsonl         {"file", "first", "end", "bytes", "blake2b"}, appended after the chunk is on the disk
     00000000001024.safetensors   rows first ... end - 1, named after the first
 
-A chunk counts only with its line. One that is missing or does not match its checksum is set aside as `*.bad`; its rows
-are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is a read.
+A chunk counts only with its line. One that does not match its checksum, or has lost its line, is set aside as `*.bad`;
+its rows are then a gap. What memory holds decides what is read; a chunk is never larger than `ROWS` rows, so neither is
+a read.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reverie.data import durable, tensors
+from reverie.data import durable, objects, tensors
 
 ROWS = 1024
 """Rows of a full chunk."""
@@ -53,22 +54,27 @@ class Chunks:
         durable.append_line(self._manifest, json.dumps(chunk._asdict()), sync=True)
         self.listed.append(chunk)
 
-    def keep(self, first: int, end: int) -> None:
-        """Delete the chunks that lie wholly before row `first`, or not wholly before row `end`."""
-        kept = [chunk for chunk in self.listed if first < chunk.end <= end]
+    def keep(self, first: int) -> None:
+        """Delete the chunks that lie wholly before row `first`."""
+        kept = [chunk for chunk in self.listed if first < chunk.end]
         dropped = [chunk for chunk in self.listed if chunk not in kept]
         if dropped:
             self._rewrite(kept)
             for chunk in dropped:
                 durable.remove(self.folder / chunk.file)
 
-    def tidy(self) -> None:
-        """Delete what a crash left: unfinished files, and chunks without a line."""
+    def tidy(self, end: int) -> None:
+        """Delete what a crash left, unfinished files and chunks from row `end` on; set aside others without a line."""
         durable.sweep(self.folder)
-        listed = {chunk.file for chunk in self.listed}
-        for path in self.folder.glob("*.safetensors"):
-            if path.name not in listed:
+        kept = [chunk for chunk in self.listed if chunk.end <= end]
+        if kept != self.listed:
+            self._rewrite(kept)
+        later, names = f"{end:014d}.safetensors", {chunk.file for chunk in kept}
+        for path in sorted(self.folder.glob("*.safetensors")):
+            if path.name >= later:
                 durable.remove(path)
+            elif path.name not in names:
+                durable.replace(path, path.with_suffix(".bad"))
 
     def read(self, chunk: Chunk) -> dict[str, np.ndarray]:
         """The rows of a chunk; ValueError or OSError says why they cannot be had."""
@@ -76,7 +82,7 @@ class Chunks:
         if len(content) != chunk.bytes or tensors.digest([content]) != chunk.blake2b:
             raise ValueError("checksum differs")
         rows = tensors.unpack(content)
-        if any(len(values) != chunk.end - chunk.first for values in rows.values()):
+        if any(values.shape[:1] != (chunk.end - chunk.first,) for values in rows.values()):
             raise ValueError(f"arrays do not have {chunk.end - chunk.first} rows")
         return rows
 
@@ -104,9 +110,9 @@ def _read_manifest(path: Path) -> list[Chunk]:
 
 
 def _parse(line: bytes) -> Chunk | None:
+    """A line of the manifest, or None if it makes no sense."""
     try:
-        entry = json.loads(line)
-        chunk = Chunk(**entry)
+        chunk = Chunk(**objects.parse(line))
     except (ValueError, TypeError):
         return None
     whole = all(type(number) is int for number in (chunk.first, chunk.end, chunk.bytes))

@@ -2,8 +2,10 @@
 
     write           temporary file, data synced, renamed over the old one, folder synced: old or new, never a mix
     commit_folder   the same for a folder of files: it appears whole or not at all
-    append_line     one line in one write; after a crash at most the last line is torn (`whole_lines` ignores it)
+    append_line     one line in one write; after a crash at most the last line is torn (`whole_lines` ignores it, and
+                    the next one begins behind it)
     cut, replace, remove, sync, lock    what else a run does to its files
+    readable        what keeps a sound file from being read is no fault of the file
 
 Every function is made of the few operations of a `Disk`. `using` puts another one in its place: a recorder, or one that
 fails at the k-th operation. What the disk refuses becomes a `UserError` with the exit code of its kind.
@@ -72,7 +74,7 @@ class LocalDisk:
         source.replace(target)
 
     def make_folder(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
 
     def remove(self, path: Path) -> None:
         if path.is_dir() and not path.is_symlink():
@@ -83,6 +85,17 @@ class LocalDisk:
     def cut(self, path: Path, size: int) -> None:
         os.truncate(path, size)
 
+
+_SPACE = (28, "The disk is full: free some space and run again.")
+_PERMISSION = (74, "Choose another folder, or change its permissions.")
+_FILES = (74, "Too many files are open: close some, or raise the limit (`ulimit -n`), and run again.")
+REFUSALS: dict[int, tuple[int, str]] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _PERMISSION),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), _FILES),
+    errno.EIO: (74, "The disk does not work: check it, or choose another one, and run again."),
+}
+"""What the operating system may refuse -> the exit code, and what to do."""
 
 _disk: Disk = LocalDisk()
 
@@ -133,7 +146,7 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
     with _explained(path):
         new = not path.exists()
         _make_folder(path.parent)
-        _disk.append(path, line.encode() + b"\n")
+        _disk.append(path, (b"\n" if _is_torn(path) else b"") + line.encode() + b"\n")
         if sync or new:
             _disk.sync(path)
         if new:
@@ -148,9 +161,10 @@ def cut(path: Path, size: int) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until what was appended to the file is on the disk."""
+    """Wait until the file, with what was appended to it and its name, is on the disk."""
     with _explained(path):
         _disk.sync(path)
+        _disk.sync(path.parent)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -173,11 +187,34 @@ def make_folder(path: Path) -> None:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Delete what a crash left unfinished directly in a folder; for the one who holds its lock."""
-    strays = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
+    """Delete what a crash left unfinished directly in a folder; for the one who holds its lock.
+
+    A process that was killed may not have waited for the names it made, so that is done here.
+    """
+    if not folder.is_dir():
+        return []
+    strays = sorted(folder.glob(f"{TEMPORARY}*"))
     for stray in strays:
         remove(stray)
+    with _explained(folder):
+        _sync_names(folder.parent)
+        _sync_names(folder)
     return strays
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Make a `UserError` of what this process lacks (permission, descriptors, memory); what the file lacks stays.
+
+    Otherwise a sound file that cannot be opened just now would be taken for a damaged one.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise
+        _, remedy = REFUSALS.get(error.errno, (74, "Close other programs and run again."))
+        raise UserError(f"Cannot read {path}: {error.strerror}. {remedy}", code=74) from error
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:
@@ -201,11 +238,20 @@ def lock(path: Path, holder: str) -> int | None:
             except BlockingIOError:
                 time.sleep(0.05)
                 continue
-            os.ftruncate(descriptor, 0)
-            _write_all(descriptor, holder.encode())
+            _name_holder(descriptor, holder)
             return descriptor
         os.close(descriptor)
         return None
+
+
+def _name_holder(descriptor: int, holder: str) -> None:
+    """Write into a lock who holds it; where that fails, nobody does."""
+    try:
+        os.ftruncate(descriptor, 0)
+        _write_all(descriptor, holder.encode())
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def is_locked(path: Path) -> bool:
@@ -218,13 +264,29 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def _is_torn(path: Path) -> bool:
+    """Whether a file ends within a line."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
 def _make_folder(path: Path) -> None:
-    """Make what is missing of a path, syncing each parent that got a new name."""
+    """Make what is missing of a path; a folder gets names when its own is on the disk."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     if missing:
-        _disk.make_folder(path)
-        for folder in reversed(missing):
-            _disk.sync(folder.parent)
+        _sync_names(missing[-1].parent.parent)
+    for folder in reversed(missing):
+        _disk.make_folder(folder)
+        _disk.sync(folder.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    """Wait for the names that a killed process may have made, and not waited for, where it could make any."""
+    if os.access(folder, os.R_OK | os.W_OK):
+        _disk.sync(folder)
 
 
 def _write_all(descriptor: int, content: bytes | memoryview) -> None:
@@ -239,15 +301,5 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"The disk is full: cannot write {path}. Free some space and run again.", code=28
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise UserError(
-                f"Not allowed to write {path} ({error.strerror}). Choose another folder, or change its permissions.",
-                code=77,
-            ) from error
-        raise UserError(
-            f"Cannot write {path}: {error.strerror or error}. Check the disk and run again.", code=74
-        ) from error
+        code, remedy = REFUSALS.get(error.errno or 0, (74, "Check the disk and run again."))
+        raise UserError(f"Cannot write {path}: {error.strerror or error}. {remedy}", code=code) from error

@@ -187,13 +187,12 @@ class Replay:
 
     def discard(self, folder: Path, before: int) -> None:
         """Delete the chunks that a checkpoint made at `before` inserted rows, or later, does not need."""
-        Chunks(folder).keep(self._held(before), self.inserted)
+        Chunks(folder).keep(self._held(before))
 
     def _read(self, chunks: Chunks) -> list[str]:
         """Fill the ring from the disk; rows found nowhere become gaps."""
         held, messages = self._held(), []
-        chunks.keep(0, self.inserted)  # later ones belong to a checkpoint that is gone
-        chunks.tidy()
+        chunks.tidy(self.inserted)  # later ones belong to a checkpoint that is gone
         known = held
         for chunk in list(chunks.listed):
             if chunk.end <= held:

@@ -5,7 +5,8 @@
     data      the arrays, little-endian, C order, without holes or overlaps
 
 Any safetensors reader opens these files. Ours is NumPy only, knows bfloat16, maps the file instead of reading it, and
-refuses whatever is not exactly that. Checksums are the business of whoever keeps the file (`digest`).
+refuses whatever is not exactly that, or has a header larger than any of ours. Checksums are the business of whoever
+keeps the file (`digest`).
 """
 
 import hashlib
@@ -20,7 +21,13 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-HEADER_LIMIT = 100_000_000
+from reverie.data import durable, objects
+
+HEADER_LIMIT = 1_000_000
+"""Bytes of a header."""
+
+COUNT_LIMIT = 20_000
+"""Arrays in a file."""
 
 _CODES = {
     "BOOL": np.dtype(np.bool_),
@@ -69,6 +76,8 @@ def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = 
             pieces.append(array.reshape(-1).view(np.uint8).data)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > HEADER_LIMIT or len(arrays) > COUNT_LIMIT:
+        raise ValueError(f"{len(arrays)} arrays with a header of {len(text)} bytes are too many for one file")
     return [len(text).to_bytes(8, "little") + text, *pieces]
 
 
@@ -87,7 +96,7 @@ def size(pieces: Iterable[bytes | memoryview]) -> int:
 
 def map_file(path: Path) -> memoryview:
     """A file's bytes, read from the disk only where they are looked at."""
-    with path.open("rb") as file:
+    with durable.readable(path), path.open("rb") as file:
         if not path.stat().st_size:
             return memoryview(b"")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -99,10 +108,10 @@ def unpack(content: bytes | memoryview) -> dict[str, np.ndarray]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > min(HEADER_LIMIT, len(content) - 8):
         raise ValueError(f"not a safetensors file: {len(content)} bytes cannot hold a header of {length}")
-    header = json.loads(bytes(content[8 : 8 + length]))
-    if not isinstance(header, dict):
-        raise ValueError("not a safetensors file: the header is no JSON object")
-    header.pop("__metadata__", None)
+    header = objects.parse(bytes(content[8 : 8 + length]))
+    _check_metadata(header.pop("__metadata__", {}))
+    if len(header) > COUNT_LIMIT:
+        raise ValueError(f"safetensors: {len(header)} arrays are too many")
     data = content[8 + length :]
     arrays: dict[str, np.ndarray] = {}
     end = 0
@@ -110,6 +119,8 @@ def unpack(content: bytes | memoryview) -> dict[str, np.ndarray]:
         array_type, shape, (begin, stop) = _described(name, entry)
         if begin != end or stop > len(data) or stop - begin != array_type.itemsize * math.prod(shape):
             raise ValueError(f"safetensors: array {name!r} of shape {shape} does not lie at bytes {begin} to {stop}")
+        if array_type == np.bool_ and np.frombuffer(data[begin:stop], np.uint8).max(initial=0) > 1:
+            raise ValueError(f"safetensors: array {name!r} holds what is neither true nor false")
         arrays[name] = np.frombuffer(data[begin:stop], array_type).reshape(shape)
         end = stop
     if end != len(data):
@@ -117,10 +128,18 @@ def unpack(content: bytes | memoryview) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _check_metadata(metadata: Any) -> None:
+    texts = [*metadata, *metadata.values()] if isinstance(metadata, dict) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("safetensors: __metadata__ holds something else than texts")
+
+
 def _described(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], tuple[int, int]]:
     """One entry of the header, checked."""
     code, shape = entry.get("dtype"), entry.get("shape")
-    if code not in _CODES:
+    if entry.keys() != {"dtype", "shape", "data_offsets"} or not name.isprintable():
+        raise ValueError(f"safetensors: array {name!r} is described by {sorted(entry)}")
+    if not isinstance(code, str) or code not in _CODES:
         raise ValueError(f"safetensors: array {name!r} has unknown dtype {code!r}")
     if not isinstance(shape, list) or not all(type(length) is int and 0 <= length < 2**48 for length in shape):
         raise ValueError(f"safetensors: array {name!r} has shape {shape!r}")

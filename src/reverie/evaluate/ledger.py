@@ -136,7 +136,6 @@ def write(claim: Claim, path: Path) -> None:
     text = claim.to_json()
     if Claim.from_json(text) != claim:
         raise ValueError(f"{path}: the row does not read back to itself")
-    path.parent.mkdir(parents=True, exist_ok=True)
     durable.write(path, text.encode())
 
 

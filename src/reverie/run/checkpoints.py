@@ -4,8 +4,7 @@
                              *.safetensors       arrays of the other parts (replay, collector)
                              manifest.json       counters; size and BLAKE2b of every file, and its own
 
-                             manifest.json       counters; size and BLAKE2b of every file, and of itself
-same step gets `-1` behind its name, for a committed folder is never touched again.
+A second one of the same step gets `-1` behind its name, for a committed folder is never touched again.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reverie.data import durable, tensors
+from reverie.data import durable, objects, tensors
 from reverie.errors import UserError
 
 FOLDER = "checkpoints"
@@ -24,6 +23,8 @@ KEPT = 2
 FORMAT = 1
 MANIFEST = "manifest.json"
 STATE = "state"
+
+_FILE = {"bytes", "blake2b"}
 
 
 class Checkpoint(NamedTuple):
@@ -84,8 +85,8 @@ def load(folder: Path, only: str | None = None) -> Checkpoint:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What is said of a checkpoint, verified."""
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    if not isinstance(manifest, dict) or manifest.pop("blake2b", None) != _digest(manifest):
+    manifest = objects.parse(bytes(tensors.map_file(folder / MANIFEST)))
+    if manifest.pop("blake2b", None) != _digest(manifest):
         raise ValueError(f"{MANIFEST} does not match its checksum")
     if manifest.get("format") != FORMAT:
         raise UserError(
@@ -93,8 +94,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "Use the version that wrote it.",
             code=64,
         )
-    if any(Path(name).name != name for name in manifest["files"]):
-        raise ValueError(f"{MANIFEST} names files outside the checkpoint")
+    _check_files(manifest.get("files"))
     return manifest
 
 
@@ -103,6 +103,14 @@ def set_aside(folder: Path) -> None:
     target = folder.with_name(f"{folder.name}.bad")
     durable.remove(target)
     durable.replace(folder, target)
+
+
+def _check_files(files: Any) -> None:
+    """Names, sizes and checksums of the files, and of files within the folder alone."""
+    if not isinstance(files, dict) or not all(isinstance(it, dict) and it.keys() == _FILE for it in files.values()):
+        raise ValueError(f"{MANIFEST} does not say what files there are")
+    if any(Path(name).name != name for name in files):
+        raise ValueError(f"{MANIFEST} names files outside the checkpoint")
 
 
 def _order(folder: Path) -> tuple[int, int] | None:

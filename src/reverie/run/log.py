@@ -7,6 +7,7 @@ are the strings "NaN", "Infinity" and "-Infinity" (any other string stays what i
 """
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from reverie.data import durable
+from reverie.data import durable, objects
 
 FILE = "metrics.jsonl"
 EVALUATIONS = "evaluations.jsonl"
+
+_logger = logging.getLogger("reverie")
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -47,9 +50,11 @@ class Log:
         durable.append_line(self.path, json.dumps({name: _plain(name, value) for name, value in entry.items()}))
 
     def cut(self, offset: int) -> None:
-        """Forget what was written after `offset`."""
+        """Forget what was written after `offset`; says so if that much is not there any more."""
         if self.offset > offset:
             durable.cut(self.path, offset)
+        elif self.offset < offset:
+            _logger.warning("%s has lost the last %d of its %d bytes", self.path, offset - self.offset, offset)
 
     def sync(self) -> None:
         """Wait until all lines are on the disk."""
@@ -62,13 +67,12 @@ def read(path: Path) -> list[dict[str, Any]]:
     entries = []
     for line in durable.whole_lines(path) if path.exists() else ():
         try:
-            entry = json.loads(line)
+            entry = objects.parse(line)
         except ValueError:
             continue
-        if isinstance(entry, dict):
-            entries.append(
-                {name: _SPECIAL.get(value, value) if isinstance(value, str) else value for name, value in entry.items()}
-            )
+        entries.append(
+            {name: _SPECIAL.get(value, value) if isinstance(value, str) else value for name, value in entry.items()}
+        )
     return entries
 
 

@@ -3,28 +3,42 @@
 method, environment, seed, size, config (nested) ...   what it is: opened with anything else, a run refuses
 steps, budget                                          where it ends: simulator steps, or seconds; may grow
 versions, created, every                               for the record; never compared
+blake2b                                                of all the above; who changes the file by hand takes it out
+
+Anything else is refused, so that nothing in a file can mean more to some version than it does to this one.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
+from types import NoneType
 from typing import Any
 
-from reverie.data import durable
+from reverie.data import durable, objects
 from reverie.errors import UserError
 
 FILE = "manifest.json"
+FORMAT = 1
 
 _END = ("steps", "budget")
 _RECORD = ("versions", "created", "every", "format")
+_FIELDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("method", "environment", "size", "created"), (str,)),
+    **dict.fromkeys(("config", "environment_config", "versions", "every"), (dict,)),
+    **dict.fromkeys(("seed", "format"), (int,)),
+    "steps": (int, NoneType),
+    "budget": (int, float, NoneType),
+}
 
 
 def write(directory: Path, manifest: Mapping[str, Any]) -> None:
-    """Write it as it is."""
-    durable.write(directory / FILE, (json.dumps(manifest, indent=1) + "\n").encode())
+    """Write it as it is, and its checksum."""
+    signed = {**manifest, "blake2b": _digest(manifest)}
+    durable.write(directory / FILE, (json.dumps(signed, indent=1) + "\n").encode())
 
 
 def read(directory: Path) -> dict[str, Any]:
@@ -33,21 +47,29 @@ def read(directory: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{directory} is no run: it has no {FILE}. `reverie runs` lists the runs there are.")
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = objects.parse(path.read_bytes())
+        _verify(manifest)
     except ValueError as error:
         raise UserError(
             f"{path} is damaged ({error}). Restore it from a copy, or start again with --new.", code=64
         ) from error
-    if not isinstance(manifest, dict):
+    if manifest.get("format") != FORMAT:
         raise UserError(
-            f"{path} is damaged (no JSON object). Restore it from a copy, or start again with --new.", code=64
+            f"{path} has format {manifest.get('format')}; this version of Reverie reads {FORMAT}. "
+            "Use the version that wrote it.",
+            code=64,
         )
+    for name, value in manifest.items():
+        if name not in _FIELDS:
+            raise UserError(f"{path} has a field {name!r}, which is none of a run. Take it out.", code=64)
+        if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
+            raise UserError(f"{path} says that {name!r} is {value!r}. Restore it from a copy.", code=64)
     return manifest
 
 
 def completed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON would give it back, with the versions and the date filled in."""
-    record = {"format": 1, "created": datetime.now(UTC).isoformat(timespec="seconds"), "versions": _versions()}
+    record = {"format": FORMAT, "created": datetime.now(UTC).isoformat(timespec="seconds"), "versions": _versions()}
     return json.loads(json.dumps({"steps": None, "budget": None, **manifest, **record}))
 
 
@@ -71,6 +93,17 @@ def continued(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) -
     elif budget is not None and budget > (old.get("budget") or 0):
         merged |= {"steps": None, "budget": budget}
     return merged
+
+
+def _verify(manifest: dict[str, Any]) -> None:
+    """Take out the checksum; ValueError where it does not match."""
+    found = manifest.pop("blake2b", None)
+    if found is not None and found != _digest(manifest):
+        raise ValueError("its checksum differs")
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(manifest, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _compared(manifest: Mapping[str, Any]) -> dict[str, Any]:

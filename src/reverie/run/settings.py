@@ -13,6 +13,8 @@ from reverie.errors import UserError
 
 Settings = TypeVar("Settings")
 
+_DAMAGED = "The run's manifest was changed or is damaged: restore it from a copy, or start again with --new."
+
 
 def override(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """A copy with other values: `override(config, {"train_ratio": 32, "optimiser.warmup": 0})`."""
@@ -41,7 +43,11 @@ def from_json(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
             code=65,
         )
     hints = typing.get_type_hints(kind)
-    return kind(**{name: _value(hints[name], value) for name, value in values.items()})
+    found = {name: _value(hints[name], value, name) for name, value in values.items()}
+    try:
+        return kind(**found)
+    except ValueError as error:  # out of its range
+        raise UserError(f"{error}. {_DAMAGED}", code=65) from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -75,9 +81,14 @@ def _fitting(old: Any, value: Any, name: str) -> Any:
     return value
 
 
-def _value(kind: Any, value: Any) -> Any:
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return from_json(kind, value)
-    if isinstance(value, list):
-        return tuple(_value(None, element) for element in typing.cast(list[Any], value))
-    return value
+def _value(kind: Any, value: Any, name: str) -> Any:
+    """The value of a field, of the field's kind."""
+    plain = typing.get_origin(kind) or kind
+    if dataclasses.is_dataclass(plain) and isinstance(value, dict):
+        return from_json(typing.cast(Any, plain), typing.cast(dict[str, Any], value))
+    if plain is tuple and isinstance(value, list):
+        return tuple(_value(typing.get_args(kind)[0], element, name) for element in typing.cast(list[Any], value))
+    if type(value) is plain or (plain is float and type(value) is int):
+        return value
+    needed = getattr(plain, "__name__", plain)
+    raise UserError(f"the setting {name} is a {needed}, got {value!r}. {_DAMAGED}", code=65)
