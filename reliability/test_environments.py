@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from reliability.faulty import LENGTH, MEGABYTE, Fault, FaultyEnv
+from reliability.odd import SPACES, Odd
 from reliability.oracle import DEADLY, HARMLESS, IN_PLACE, NOT_FINITE, RAISING, Oracle, Row
 from reverie.data.replay import Replay
 from reverie.envs import pool as pool_module
@@ -58,14 +59,14 @@ DEATHS = [Fault(n % COUNT, 16 + 2 * (n // COUNT), (2, 0, 3)[n % 3], kind) for n,
 STEPS = 24 * (LENGTH + 1)
 
 
-def collected(faulty: Pool, steps: int) -> tuple[Replay, list[Step]]:
+def collected(faulty: Pool, steps: int, capacity: int = 10**5) -> tuple[Replay, list[Step]]:
     """The replay after so many steps, and every row that went into it."""
-    replay = Replay(faulty.spaces, {}, streams=faulty.count, length=8, capacity=10**5, seed=0, online=False)
+    replay = Replay(faulty.spaces, {}, streams=faulty.count, length=8, capacity=capacity, seed=0, online=False)
     collector, rows = Collector(faulty, replay), []
 
     def act(row: Step) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rows.append(row)
-        return np.full((faulty.count, 1), len(rows) % 3, np.int32), {}
+        return np.full((faulty.count, *faulty.spaces.action.shape), len(rows) % 2, np.int32), {}
 
     for _ in range(steps):
         collector.step(act)
@@ -78,9 +79,9 @@ def table(row: Step) -> list[Row]:
     return [Row(*(column[line].item() for column in columns)) for line in range(len(place))]
 
 
-def assert_fit_to_learn_from(replay: Replay) -> None:
+def assert_fit_to_learn_from(replay: Replay, draws: int = 2000) -> None:
     """Every number is finite, and no sequence crosses the end of an episode unmarked."""
-    sequence = replay.draw(0, 2000, replay.inserted).sequence
+    sequence = replay.draw(0, draws, replay.inserted).sequence
     assert all(np.isfinite(array).all() for array in (sequence.reward, *sequence.observation.values()))
     assert sequence.is_first[:, 1:].any()
     assert sequence.is_last[:, :-1][sequence.is_first[:, 1:]].all()
@@ -336,3 +337,21 @@ def test_a_fault_on_the_way_back_costs_that_episode_alone(kind: str, caplog: Any
         following = faulty.step(np.zeros((COUNT, 1), np.int32))
     assert following.is_first.tolist() == [True, False, False]
     assert following.observation["place"][:, 1].tolist() == [0, 4, 4]
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_odd_spaces_and_episodes_of_one_step(space: str) -> None:
+    with Pool(partial(Odd, space, 1), count=2) as odd:
+        replay, rows = collected(odd, 20, capacity=100)
+        assert [row.is_first.tolist() for row in rows] == [[True, True], [False, False]] * 10
+        assert_fit_to_learn_from(replay, draws=10)
+
+
+def test_odd_spaces_are_the_same_in_workers_and_an_episode_may_never_end() -> None:
+    def rows(workers: int) -> list[Step]:
+        with Pool(partial(Odd, "all", 0), count=2, workers=workers) as odd:
+            return collected(odd, 20, capacity=100)[1]
+
+    here, there = rows(0), rows(2)
+    np.testing.assert_equal(there, here)
+    assert [row.is_first.any() for row in here] == [True] + [False] * 19

@@ -125,7 +125,7 @@ class Pool:
                 f"this pool has {self.count}, seed {self.seed}"
             )
         self._episode[:] = state["episode"]
-        self.failures, self.mended = state["troubles"].tolist()
+        self.failures, self.mended = state.get("troubles", np.zeros(2, np.int64)).tolist()  # older states lack them
         self.last = unflatten(state, self.spaces) if "reward" in state else None
         played = np.split(state["actions"], np.cumsum(state["length"])[:-1])
         self._actions = [list(actions) for actions in played]
