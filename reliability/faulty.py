@@ -76,9 +76,10 @@ class FaultyEnv(gymnasium.Env[dict[str, Any], np.int64]):
 
 
 class SlowToBuild(FaultyEnv):
-    """Is never ready."""
+    """Is never ready, and says so."""
 
     def __init__(self) -> None:
+        os.write(1, b"building\n")
         time.sleep(600)
 
 

@@ -1,5 +1,6 @@
 """Worlds that break no promise, but are unlike the ones that one thinks of."""
 
+import copy
 from typing import Any
 
 import gymnasium
@@ -32,7 +33,7 @@ class Odd(gymnasium.Env[Any, Any]):
     action_space = MultiDiscrete([2, 3])
 
     def __init__(self, space: str, length: int) -> None:
-        self.observation_space = Dict(SPACES) if space == "all" else SPACES[space]
+        self.observation_space = copy.deepcopy(Dict(SPACES) if space == "all" else SPACES[space])  # each its own dice
         self.length, self.time = length, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

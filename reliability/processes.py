@@ -25,6 +25,11 @@ class Script(NamedTuple):
         """It, and whatever lives of what it started, and what that started: all inherit its mark."""
         return {pid for pid in _processes() if self.mark.encode() in _environment_of(pid) and _lives(pid)}
 
+    def says(self, line: str) -> None:
+        """Waits for a further line."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().strip() == line, errors(self)
+
     def last(self, seconds: float) -> float:
         """Waits until nobody of the family is left, so long at most; the seconds it took."""
         began = time.monotonic()
