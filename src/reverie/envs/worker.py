@@ -35,7 +35,7 @@ FACTS, JOIN, GO, CLOSE = b"facts", b"join", b"go", b"close"
 TICK = 0.25
 """Seconds after which somebody looks whether a silent worker still lives."""
 GRACE = 5.0
-"""Seconds that an idle worker has to close its environments."""
+"""Seconds that a worker has to leave: to close its environments, or to end once it is dying."""
 WORDS = 1 << 14
 """Bytes kept of what the interpreter of a dying or hanging worker says of where it is."""
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in Linux's prctl
@@ -164,7 +164,7 @@ class Worker:
                     raise UserError(answer[0], code=answer[1])
                 return kind, answer
         except (EOFError, OSError):
-            self._process.join(TICK)
+            self._process.join(GRACE)
         return "gone", self._last_words()
 
     def _due(self) -> float:
