@@ -17,3 +17,10 @@ def test_sticky_is_a_chance() -> None:
 def test_pictures_have_a_limit() -> None:
     with pytest.raises(ValueError, match="at most 1024"):
         EnvironmentConfig(size=2048)
+
+
+def test_a_policy_is_one_of_three() -> None:
+    with pytest.raises(
+        ValueError, match=r"not_finite must be one of \('error', 'truncate', 'sanitise'\), got 'ignore'"
+    ):
+        EnvironmentConfig(not_finite="ignore")

@@ -5,6 +5,7 @@ import pytest
 from envs.worlds import Counter, NotANumber, Shown
 from gymnasium.spaces import Box, Discrete
 
+from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
 from reverie.errors import UserError
 
@@ -42,6 +43,46 @@ def test_what_is_not_a_number_is_named_with_its_place() -> None:
     with pytest.raises(UserError, match=r"NotANumber, step 3 .*'observation' is not finite: \[nan\]") as caught:
         environment.step(np.array([0], np.int32))
     assert caught.value.code == 70
+
+
+def rows(world: Any, policy: str, steps: int) -> tuple[list[list[float]], list[bool]]:
+    """(clock, reward, terminated, truncated) of each row, and whether it had to be mended."""
+    environment = make(world, EnvironmentConfig(not_finite=policy))
+    played = [(environment.reset(5), environment.mended)]
+    played += [(environment.step(np.array([0], np.int32)), environment.mended) for _ in range(steps)]
+    shown = [[row.observation["observation"][1], *row[1:4]] for row, _ in played]
+    return [[float(number) for number in row] for row in shown], [mended for _, mended in played]
+
+
+def test_truncate_ends_the_episode_with_the_last_good_row() -> None:
+    expected = [[0, 0, 0, 0], [1, 1, 0, 0], [2, 2, 0, 0], [2, 0, 0, 1]]
+    assert rows(NotANumber, "truncate", 3) == (expected, [False, False, False, True])
+    assert rows(paying(np.inf), "truncate", 1) == ([[0, 0, 0, 0], [0, 0, 0, 1]], [False, True])
+
+
+def test_sanitise_puts_the_last_finite_value_in_its_place() -> None:
+    expected = [[0, 0, 0, 0], [1, 1, 0, 0], [2, 2, 0, 0], [2, 3, 0, 0], [4, 4, 1, 0]]
+    assert rows(NotANumber, "sanitise", 4) == (expected, [False, False, False, True, False])
+    assert rows(paying(np.nan, ends=True), "sanitise", 1) == ([[0, 0, 0, 0], [1, 0, 1, 0]], [False, True])
+
+
+class NeverBegins(Counter):
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        observation, info = super().reset(seed=seed)
+        return observation + np.nan, info
+
+
+def test_a_first_row_can_be_mended_but_not_cut() -> None:
+    assert rows(NeverBegins, "sanitise", 0) == ([[0, 0, 0, 0]], [True])
+    with pytest.raises(
+        RuntimeError, match="an episode cannot end before its first row: observation 'observation' is not"
+    ):
+        rows(NeverBegins, "truncate", 0)
+
+
+def test_the_refusal_names_the_policies() -> None:
+    with pytest.raises(UserError, match=r"reward is not finite: nan\. Mend .*not_finite: truncate .*sanitise .*error"):
+        rows(paying(np.nan), "error", 1)
 
 
 @pytest.mark.parametrize("pays", [np.nan, np.inf, -np.inf, 1e300, None, "much", [1.0, 2.0]])

@@ -1,4 +1,6 @@
 import logging
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -51,6 +53,46 @@ def test_a_failed_environment_is_built_anew() -> None:
     assert rows.read().observation["observation"][0].tolist() == [8, 0, 0]
 
 
+class Exits(RaisesOnce):
+    def trouble(self) -> None:
+        if self.seed == FIRST_SEED:
+            sys.exit(3)
+
+
+def test_a_world_that_exits_ends_nothing_but_itself() -> None:
+    host, rows = hosting(Exits, (0,), 1)
+    rows.command[:], rows.seed[:] = Command.RESET, FIRST_SEED
+    host.done()
+    rows.command[:] = Command.STEP
+    assert "SystemExit: 3" in host.done()[0]
+
+
+def test_what_cannot_be_built_anew_fails_again_with_its_own_traceback() -> None:
+    host, rows = hosting(RaisesOnce, (0,), 1)
+    rows.command[:], rows.seed[:] = Command.RESET, FIRST_SEED
+    for command in (Command.RESET, Command.STEP, Command.STEP):
+        rows.command[:] = command
+        host.done()
+    host._environment = broken
+    rows.command[:] = Command.RESET
+    for _ in range(2):
+        assert "RuntimeError: no such world" in host.done()[0]
+
+
+def test_the_table_says_which_row_was_mended_and_when_it_was_begun() -> None:
+    host = Host(NotANumber, EnvironmentConfig(not_finite="sanitise"), (0,))
+    rows = Rows(host.facts().spaces, 1)
+    host.join(rows)
+    mended = []
+    for command in (Command.RESET, Command.STEP, Command.STEP, Command.STEP, Command.STEP):
+        before = time.monotonic()
+        rows.command[:] = command
+        host.done()
+        mended.append(bool(rows.mended[0]))
+        assert before <= rows.began[0] <= time.monotonic()
+    assert mended == [False, False, False, True, False]
+
+
 def test_a_broken_promise_is_no_accident() -> None:
     host, rows = hosting(NotANumber, (0,), 1)
     rows.command[:] = Command.RESET
@@ -64,7 +106,7 @@ def test_a_broken_promise_is_no_accident() -> None:
 
 def test_what_cannot_be_made_says_why() -> None:
     with pytest.raises(UserError, match=r"(?s)worlds:broken could not be made.*RuntimeError: no such world") as caught:
-        Host(broken, EnvironmentConfig(), (0,))
+        Host(broken, EnvironmentConfig(), (0,)).facts()
     assert caught.value.code == 70
 
 

@@ -69,13 +69,35 @@ def test_a_space_without_fixed_size_is_refused() -> None:
         (Box(-1, 1, (2,)), np.zeros(3), r"shape \(3,\), but the space says \(2,\)"),
         (Discrete(3), 3, r"\[3\], outside of Discrete\(3\)"),
         (Discrete(3), -1, "outside"),
-        (Box(0, 1, (8, 8, 3)), np.full((8, 8, 3), np.nan), "not finite"),
+        (Box(0, 1, (8, 8, 3)), np.full((8, 8, 3), np.nan), r"not finite: \[nan, nan, nan, nan\]"),
+        (Box(0, 1, (2,), np.float32), np.zeros(2, complex), "has dtype complex128, but the space says float32"),
+        (Box(0, 1, (2,), np.float32), np.array([None, 1]), "has dtype object, but the space says float32"),
+        (pixels(8, 8, 3), np.zeros((8, 8, 3)), "has dtype float64, but the space says uint8"),
+        (pixels(8, 8, 3), np.full((8, 8, 3), 256), "has pixels from 256 to 256, outside of 0 to 255"),
+        (Discrete(3), 1.0, "has dtype float64, but the space says int64"),
     ],
 )
 def test_what_breaks_the_promise_of_its_space_is_refused(space: gymnasium.Space, native: object, message: str) -> None:
     (leaf,) = leaves(space)
     with pytest.raises(ValueError, match=message):
         leaf.read(native)
+
+
+def test_wider_numbers_of_the_same_kind_are_welcome() -> None:
+    (leaf,) = leaves(Box(-1, 1, (2,), np.float32))
+    assert [leaf.read(np.ones(2, kind)).dtype for kind in (np.float64, np.int64, bool)] == [np.float32] * 3
+    (leaf,) = leaves(pixels(8, 8, 3))
+    assert leaf.read(np.full((8, 8, 3), 255)).dtype == np.uint8
+
+
+def test_what_is_not_finite_is_lent_by_the_last() -> None:
+    (leaf,) = leaves(Box(-np.inf, np.inf, (3,), np.float64))
+    mended = leaf.read(np.array([1, np.nan, 1e300]), np.array([7, 8, 9], np.float32))
+    assert (mended.tolist(), mended.dtype) == ([1, 8, 9], np.float32)
+    (leaf,) = leaves(Box(0, 1, (8, 8, 3), np.float32))
+    picture, last = np.zeros((8, 8, 3), np.float32), np.full((8, 8, 3), 7, np.uint8)
+    picture[3, 4, 1] = np.inf
+    np.testing.assert_array_equal(leaf.read(picture, last), last)
 
 
 def test_planes_and_unit_floats_fill_the_range() -> None:

@@ -120,6 +120,25 @@ def test_what_is_not_a_number_ends_at_once(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
+def test_what_was_mended_is_counted_and_survives_a_restart(workers: int) -> None:
+    config = EnvironmentConfig(not_finite="truncate")
+    with Pool(NotANumber, config, count=2, workers=workers) as pool:
+        rows = [pool.step(None), *play(pool, 6)]
+        assert (pool.mended, pool.failures) == (2, 0)
+        state = pool.state()
+    assert [row[:2] + row[3:] for row in table(rows, 1)[2:5]] == [
+        [False, 2, False, False],
+        [False, 2, False, True],
+        [True, 0, False, False],
+    ]
+    with Pool(NotANumber, config, count=2, workers=workers) as pool:
+        assert pool.restore(state) == []
+        assert pool.mended == 2, "what is only played again is not counted again"
+        play(pool, 1, start=6)
+        assert pool.mended == 4
+
+
+@pytest.mark.parametrize("workers", [0, 1])
 def test_what_cannot_be_made(workers: int) -> None:
     with pytest.raises(UserError, match=r"(?s)could not be made.*no such world"):
         Pool(broken, count=1, workers=workers)

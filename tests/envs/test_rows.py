@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 
 import numpy as np
@@ -33,6 +34,18 @@ def test_what_was_read_does_not_change() -> None:
     rows.write(0, row(7))
     assert before.reward[0] == 0
     assert before.observation["place"][0, 0] == 0
+
+
+def stamped(memory: Memory) -> None:
+    memory.view[3] = 42
+
+
+def test_memory_given_to_a_process_is_the_same_memory() -> None:
+    memory = Memory.new(64)
+    process = multiprocessing.get_context("spawn").Process(target=stamped, args=(memory,))
+    process.start()
+    process.join()
+    assert memory.view[3] == 42
 
 
 def test_two_tables_on_one_memory_are_one() -> None:

@@ -1,8 +1,9 @@
+import re
 import sys
 import threading
 import time
 
-from envs.worlds import FIRST_SEED, Counter, HangsOnce
+from envs.worlds import FIRST_SEED, Counter, HangsOnce, SlowToMake
 
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.rows import Command, Rows
@@ -19,8 +20,9 @@ def test_a_worker_obeys_through_shared_memory() -> None:
     worker.join(rows)
     rows.command[:], rows.seed[:] = Command.RESET, [1, 2, 3, 4]
     worker.go()
-    assert worker.done(resets=2) == {}
+    assert worker.done() == {}
     assert rows.read().observation["observation"][:, 0].tolist() == [0, 2, 3, 0]
+    worker.leave()
     worker.close()
 
 
@@ -31,12 +33,52 @@ def test_a_killed_worker_is_noticed_at_once_and_the_new_one_works() -> None:
     worker._process.kill()
     rows.command[:], rows.seed[:] = Command.RESET, 6
     worker.go()
-    failures = worker.done(resets=1)
+    failures = worker.done()
     assert "died (exit code -9)" in failures[0]
     worker.go()
-    assert worker.done(resets=1) == {}
+    assert worker.done() == {}
     assert rows.read().observation["observation"][0, 0] == 6
+    worker.leave()
     worker.close()
+
+
+def test_the_new_worker_of_a_dead_one_is_not_waited_for() -> None:
+    worker = hired(SlowToMake)
+    worker.join(Rows(worker.facts().spaces, 1))
+    worker._process.kill()
+    worker._process.join()
+    worker.go()
+    began = time.monotonic()
+    assert list(worker.done()) == [0]
+    assert time.monotonic() - began < SlowToMake.seconds
+    worker.kill()
+
+
+def test_what_hangs_says_where_it_was() -> None:
+    worker = hired(HangsOnce, deadline=0.3)
+    rows = Rows(worker.facts().spaces, 1)
+    worker.join(rows)
+    rows.seed[:] = FIRST_SEED
+    failures = {}
+    for command in (Command.RESET, Command.STEP, Command.STEP):
+        rows.command[:] = command
+        worker.go()
+        failures = worker.done()
+    assert re.search(r"(?s)deadline \(0.3 s a step, 30 s a reset\).*worlds.py.* in trouble", failures[0])
+    worker.kill()
+
+
+def test_a_busy_worker_is_not_waited_for() -> None:
+    worker = hired(HangsOnce)
+    rows = Rows(worker.facts().spaces, 1)
+    worker.join(rows)
+    rows.command[:], rows.seed[:] = Command.RESET, FIRST_SEED
+    worker.go()
+    began = time.monotonic()
+    worker.leave()
+    worker.close()
+    assert time.monotonic() - began < 1
+    assert not worker._process.is_alive()
 
 
 def test_killing_a_busy_worker_does_not_wait_for_it() -> None:
@@ -47,7 +89,7 @@ def test_killing_a_busy_worker_does_not_wait_for_it() -> None:
     for command in (Command.RESET, Command.STEP):
         rows.command[:] = command
         worker.go()
-        worker.done(resets=1)
+        worker.done()
     worker.go()
     worker.kill()
     assert not worker._process.is_alive()
@@ -64,12 +106,14 @@ def test_a_worker_may_be_started_by_a_thread_that_ends() -> None:
     time.sleep(0.05)
     rows.command[:] = Command.RESET
     worker.go()
-    assert worker.done(resets=1) == {}
+    assert worker.done() == {}
+    worker.leave()
     worker.close()
 
 
 def test_no_jax_in_a_worker() -> None:
     worker = Worker("envs.worlds:Modules", EnvironmentConfig(), (0,), step_deadline=30.0, reset_deadline=30.0)
     assert worker.facts().spaces.action.classes == (2,)
+    worker.leave()
     worker.close()
     assert "jax" in sys.modules  # here it is loaded, and there it was not

@@ -62,6 +62,13 @@ class HangsOnce(Counter):
             time.sleep(60)
 
 
+class SlowToMake(Counter):
+    seconds = 1.5
+
+    def __init__(self) -> None:
+        time.sleep(self.seconds)
+
+
 class RaisesAlways(Counter):
     def trouble(self) -> None:
         raise RuntimeError("the gears are jammed")

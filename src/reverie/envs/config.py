@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+NOT_FINITE = ("error", "truncate", "sanitise")
+
 
 @dataclass(frozen=True)
 class EnvironmentConfig:
@@ -25,6 +27,9 @@ class EnvironmentConfig:
     """Atari: one channel instead of three (paper: colour for 100k, gray for 200M)."""
     full_actions: bool = False
     """Atari: all 18 actions instead of those that the game uses."""
+    not_finite: str = "error"
+    """What an observation or a reward that is no finite number does: error ends the run, truncate ends the episode
+    there, sanitise puts the last finite value in its place (reward 0)."""
 
     def __post_init__(self) -> None:
         for name in ("size", "repeat", "time_limit", "camera", "noops"):
@@ -34,3 +39,5 @@ class EnvironmentConfig:
             raise ValueError(f"EnvironmentConfig.sticky must be in [0, 1), got {self.sticky}")
         if self.size > 1024:
             raise ValueError(f"EnvironmentConfig.size must be at most 1024 pixels, got {self.size}")
+        if self.not_finite not in NOT_FINITE:
+            raise ValueError(f"EnvironmentConfig.not_finite must be one of {NOT_FINITE}, got {self.not_finite!r}")

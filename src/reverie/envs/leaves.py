@@ -21,6 +21,12 @@ from reverie.types import ArraySpec
 
 Space = gymnasium.Space[Any]
 GRAY = np.array([0.299, 0.587, 0.114], np.float32)
+NUMBERS, WHOLE = "fiub", "iub"
+"""NumPy's kinds of numbers, and those among them that have no fractions."""
+
+
+class NotFiniteError(ValueError):
+    """Something in the right place is NaN, infinite, or too large for float32."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +41,34 @@ class Leaf:
     """Images are resized to this many pixels; 0 leaves them."""
     gray: bool = False
 
-    def read(self, native: Any) -> np.ndarray:
-        """The array of this leaf, out of the environment's whole observation."""
+    def read(self, native: Any, last: np.ndarray | None = None) -> np.ndarray:
+        """The array of this leaf, out of the environment's whole observation.
+
+        What is not finite raises `NotFiniteError`, or comes from `last`: element by element, of a picture as a whole.
+        """
         for part in self.path:
             native = native[part]
         array = np.asarray(native)
         if array.shape != self.space.shape:
             raise ValueError(f"has shape {array.shape}, but the space says {self.space.shape}")
+        declared = self.space.dtype
+        if array.dtype.kind not in (WHOLE if declared is not None and declared.kind in WHOLE else NUMBERS):
+            raise ValueError(f"has dtype {array.dtype}, but the space says {declared}")
         if self.spec.kind == "image":
-            return self._image(array)
+            return self._image(array, last)
         if self.spec.kind == "discrete":
             return self._choices(array)
-        return self._numbers(array)
+        return self._numbers(array, last)
 
-    def _numbers(self, array: np.ndarray) -> np.ndarray:
+    def _numbers(self, array: np.ndarray, last: np.ndarray | None) -> np.ndarray:
         with np.errstate(over="ignore"):
             flat = array.reshape(-1).astype(np.float32)
-        if not np.isfinite(flat).all():
-            raise ValueError(f"is not finite: {array.reshape(-1)[~np.isfinite(flat)][:4].tolist()}")
-        return flat
+        finite = np.isfinite(flat)
+        if finite.all():
+            return flat
+        if last is None:
+            raise NotFiniteError(f"is not finite: {array.reshape(-1)[~finite][:4].tolist()}")
+        return np.where(finite, flat, last)
 
     def _choices(self, array: np.ndarray) -> np.ndarray:
         flat = array.reshape(-1).astype(np.int64) - np.asarray(getattr(self.space, "start", 0)).reshape(-1)
@@ -61,11 +76,16 @@ class Leaf:
             raise ValueError(f"is {array.reshape(-1).tolist()}, outside of {self.space}")
         return flat.astype(np.int32)
 
-    def _image(self, array: np.ndarray) -> np.ndarray:
+    def _image(self, array: np.ndarray, last: np.ndarray | None) -> np.ndarray:
+        if array.dtype.kind in WHOLE and (array.min() < 0 or array.max() > 255):
+            raise ValueError(f"has pixels from {array.min()} to {array.max()}, outside of 0 to 255")
         if array.dtype != np.uint8 or _unit(self.space):
-            numbers = array.astype(np.float32) * (255 if _unit(self.space) else 1)
+            with np.errstate(over="ignore"):
+                numbers = array.astype(np.float32) * (255 if _unit(self.space) else 1)
             if not np.isfinite(numbers).all():
-                raise ValueError("is not finite")
+                if last is None:
+                    raise NotFiniteError(f"is not finite: {array[~np.isfinite(numbers)][:4].tolist()}")
+                return last
             array = np.clip(np.rint(numbers), 0, 255).astype(np.uint8)
         picture = np.ascontiguousarray(channels_last(array))
         if self.side and picture.shape[:2] != (self.side, self.side):

@@ -7,15 +7,17 @@
 Episode k of environment i is reset with a seed made of (seed, i, k) alone: workers change the speed and nothing else.
 
 An environment that raises, dies or hangs is built anew and its next episode begins: a row with is_first follows one
-that is not last, which replay takes for a cut. More than `TOLERANCE` failures within `WINDOW` seconds in one host end
-the run with the environment's own traceback. Values that are not numbers end it at once.
+that is not last, which replay takes for a cut. The others work on meanwhile and then wait for that row: for one
+deadline at most and the new start. Only a worker can die or hang without the trainer. More than `TOLERANCE` failures
+within `WINDOW` seconds in one host end the run with the environment's own traceback. What happens to values that are
+not finite, `EnvironmentConfig.not_finite` says.
 """
 
 import atexit
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.host import Host
 from reverie.envs.make import Factory, name_of
 from reverie.envs.rows import Command, Rows
-from reverie.envs.worker import Worker
+from reverie.envs.worker import TICK, Worker
 from reverie.errors import UserError
 from reverie.types import Spaces, Step
 
@@ -58,7 +60,9 @@ class Pool:
             raise ValueError(f"Pool: count must be 1 or more and workers 0 or more, got {count} and {workers}")
         self.id, self.count, self.seed = name_of(environment), count, seed
         self.failures = 0
-        """How often an environment had to be built anew."""
+        """How often an environment, or a worker with all of its own, had to be built anew."""
+        self.mended = 0
+        """Rows that an environment gave with values that were not finite, and that were truncated or sanitised."""
         self.last: Step | None = None
         """The rows given by the last `step`."""
         self._episode = np.full(count, -1, np.int64)
@@ -90,14 +94,10 @@ class Pool:
                 self._begin(line)
             else:
                 self._actions[line].append(self._rows.action[line].copy())
+        self._rows.mended[:] = False
         with self._closed_if_broken():
-            failures = self._run()
-            while failures:
-                self._trip(failures)
-                self._rows.command[:] = Command.IDLE
-                for line in failures:
-                    self._begin(line)
-                failures = self._run()
+            self._run(self._begin_anew)
+        self.mended += int(self._rows.mended.sum())
         self.last = self._rows.read()
         return self.last
 
@@ -107,6 +107,7 @@ class Pool:
         shape = (len(played), *self.spaces.action.shape)
         state = {
             "seed": np.array([self.seed], np.int64),
+            "troubles": np.array([self.failures, self.mended], np.int64),
             "episode": self._episode.copy(),
             "length": np.array([len(actions) for actions in self._actions], np.int64),
             "actions": np.array(played, self.spaces.action.dtype).reshape(shape),
@@ -124,6 +125,7 @@ class Pool:
                 f"this pool has {self.count}, seed {self.seed}"
             )
         self._episode[:] = state["episode"]
+        self.failures, self.mended = state.get("troubles", np.zeros(2, np.int64)).tolist()  # older states lack them
         self.last = unflatten(state, self.spaces) if "reward" in state else None
         played = np.split(state["actions"], np.cumsum(state["length"])[:-1])
         self._actions = [list(actions) for actions in played]
@@ -146,6 +148,8 @@ class Pool:
         """Ends the environments and their workers. Called at exit too."""
         atexit.unregister(self.close)
         for crew in self._crews:
+            crew.leave()
+        for crew in self._crews:
             crew.close()
         self._crews = []
 
@@ -161,22 +165,41 @@ class Pool:
         self._rows.command[line] = Command.RESET
         self._rows.seed[line] = episode_seed(self.seed, line, int(self._episode[line]))
 
-    def _run(self) -> dict[int, str]:
-        """Lets every crew obey; gives what failed, by line."""
+    def _begin_anew(self, lines: Sequence[int], failures: dict[int, str]) -> None:
+        """After failures in the host of some lines: the next episode of each, unless it was once too often."""
+        self._trip(lines, failures)
+        self._rows.command[list(lines)] = Command.IDLE
+        for line in failures:
+            self._begin(line)
+
+    def _run(self, failed: Callable[[Sequence[int], dict[int, str]], None]) -> None:
+        """Lets every crew obey. `failed` is told its lines and what went wrong, and says by commands what now."""
         if not self._crews:
             raise ValueError("Pool: it is closed")
-        busy = [crew for crew in self._crews if self._rows.command[list(crew.lines)].any()]
-        for crew in busy:
-            crew.go()
-        failures: dict[int, str] = {}
-        for crew in busy:
-            resets = int((self._rows.command[list(crew.lines)] == Command.RESET).sum())
-            failures |= crew.done(resets=resets)
-        return failures
+        busy = [crew for crew in self._crews if self._sent(crew)]
+        while busy:
+            for crew in [crew for crew in busy if crew.ready(TICK / len(busy))]:
+                failures = crew.done()
+                if failures:
+                    failed(crew.lines, failures)
+                if not failures or not self._sent(crew):
+                    busy.remove(crew)
+
+    def _sent(self, crew: Host | Worker) -> bool:
+        """Whether there was anything to do for a crew."""
+        if not self._rows.command[list(crew.lines)].any():
+            return False
+        crew.go()
+        return True
 
     def _replay(self, running: list[int]) -> set[int]:
         """Resets and replays the running lines in lockstep; gives those that failed on the way."""
         lost: set[int] = set()
+
+        def failed(lines: Sequence[int], failures: dict[int, str]) -> None:
+            self._rows.command[list(lines)] = Command.IDLE
+            lost.update(failures)
+
         for step in range(1 + max((len(self._actions[line]) for line in running), default=-1)):
             self._rows.command[:] = Command.IDLE
             for line in running:
@@ -188,7 +211,7 @@ class Pool:
                 else:
                     self._rows.command[line] = Command.STEP
                     self._rows.action[line] = self._actions[line][step - 1]
-            lost |= set(self._run())
+            self._run(failed)
         return lost
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
@@ -198,21 +221,17 @@ class Pool:
             raise ValueError(f"Pool.step: actions must have shape {(self.count, *spec.shape)}, got {array.shape}")
         return array.astype(spec.dtype)
 
-    def _trip(self, failures: dict[int, str]) -> None:
+    def _trip(self, lines: Sequence[int], failures: dict[int, str]) -> None:
         """The circuit breaker."""
-        for crew in self._crews:
-            broken = [line for line in crew.lines if line in failures]
-            if not broken:
-                continue
-            self.failures += 1
-            times = self._troubles[crew.lines]
-            times.append(time.monotonic())
-            if len(times) > TOLERANCE and times[-1] - times[0] < WINDOW:
-                raise UserError(
-                    f"{self.id} failed {len(times)} times within {times[-1] - times[0]:.0f} s; the last time:\n"
-                    f"{failures[broken[-1]]}",
-                    code=70,
-                )
+        self.failures += 1
+        times = self._troubles[tuple(lines)]
+        times.append(time.monotonic())
+        if len(times) > TOLERANCE and times[-1] - times[0] < WINDOW:
+            raise UserError(
+                f"{self.id} failed {len(times)} times within {times[-1] - times[0]:.0f} s; the last time:\n"
+                f"{list(failures.values())[-1]}",
+                code=70,
+            )
 
     @contextlib.contextmanager
     def _closed_if_broken(self) -> Iterator[None]:

@@ -7,8 +7,10 @@ is left behind whoever dies first.
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
+from multiprocessing import reduction
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +26,10 @@ class Command(IntEnum):
 
 
 class Memory:
-    """A block of memory that other processes can map too, given its handle. It goes when the last of them does."""
+    """A block of memory that other processes can map too, given its handle. It goes when the last of them does.
+
+    As an argument of a spawned process it arrives there as the same block.
+    """
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
@@ -43,6 +48,9 @@ class Memory:
     def close(self) -> None:
         """Gives up the handle; what is mapped stays mapped."""
         os.close(self.handle)
+
+    def __reduce__(self) -> tuple[Callable[[Any], "Memory"], tuple[Any]]:
+        return _arrived, (reduction.DupFd(self.handle),)
 
 
 class Rows:
@@ -63,6 +71,8 @@ class Rows:
             arrays[name] = array
             offset = _aligned(offset + array.nbytes)
         self.command, self.seed, self.action = arrays["command"], arrays["seed"], arrays["action"]
+        self.began, self.mended = arrays["began"], arrays["mended"]
+        """When an environment was last called (`time.monotonic`), and whether its answer had to be made finite."""
         self._answer = Step(
             observation={name: arrays[f"observation/{name}"] for name in spaces.observation},
             reward=arrays["reward"],
@@ -91,9 +101,15 @@ class Rows:
         return Step(observation, *(array.copy() for array in self._answer[1:]))
 
 
+def _arrived(handle: Any) -> Memory:
+    return Memory(handle.detach())
+
+
 def _layout(spaces: Spaces, count: int) -> Iterator[tuple[str, tuple[int, ...], str]]:
     yield "command", (count,), "uint8"
     yield "seed", (count,), "int64"
+    yield "began", (count,), "float64"
+    yield "mended", (count,), "bool"
     yield "action", (count, *spaces.action.shape), spaces.action.dtype
     for name, spec in spaces.observation.items():
         yield f"observation/{name}", (count, *spec.shape), spec.dtype

@@ -7,13 +7,14 @@ Observations are read leaf by leaf (`envs.leaves`); a space without names is cal
                                             element without finite bounds is passed through
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from reverie.envs.leaves import choices, dropped, labelled, leaves, shown
+from reverie.envs.leaves import NotFiniteError, choices, dropped, labelled, leaves, shown
 from reverie.errors import UserError
 from reverie.types import ArraySpec, Spaces
 
@@ -57,13 +58,20 @@ class Conversion:
             spec = replace(spec, labels=names)
         self.spaces = Spaces(observation=specs, action=spec)
 
-    def observe(self, native: Any) -> dict[str, np.ndarray]:
-        """The named arrays of one observation. Raises ValueError that names the part and its fault."""
+    def observe(self, native: Any, last: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        """The named arrays of one observation, with what is not finite taken from `last`.
+
+        Raises ValueError that names the part and its fault: `NotFiniteError` where there is no `last`.
+        """
         arrays = {}
         for leaf in self.leaves:
             try:
-                arrays[leaf.name] = leaf.read(native)
-            except (ValueError, TypeError, KeyError, IndexError) as error:
+                arrays[leaf.name] = leaf.read(native, last[leaf.name] if last else None)
+            except NotFiniteError as error:
+                raise NotFiniteError(f"observation {leaf.name!r} {error}") from error
+            except (KeyError, IndexError) as error:
+                raise ValueError(f"observation {leaf.name!r} is missing") from error
+            except (ValueError, TypeError) as error:
                 raise ValueError(f"observation {leaf.name!r} {error}") from error
         return arrays
 

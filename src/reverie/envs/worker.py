@@ -1,16 +1,19 @@
 """A process that hosts environments, and the handle by which the pool holds it.
 
 Spawned, never forked; it imports no jax. Rows lie in shared memory that has no name, so nothing is left behind whatever
-dies first. The pipe carries only "go" and "done": its end of file tells a worker that the pool is gone, and the kernel
-kills one that is too busy to notice. A worker is in a session of its own: Ctrl-C is the trainer's affair.
+dies first; there a worker also notes when it called which environment, so that each has a deadline of its own. The pipe
+carries only requests and answers: its end of file tells a worker that the pool is gone, even one that is busy, and so
+does the kernel. A worker is in a session of its own: Ctrl-C is the trainer's affair.
 """
 
 import contextlib
 import ctypes
+import faulthandler
 import fcntl
 import logging
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import termios
@@ -24,11 +27,17 @@ from typing import Any
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.host import Facts, Host
 from reverie.envs.make import Factory, name_of
-from reverie.envs.rows import Memory, Rows
+from reverie.envs.rows import Command, Memory, Rows
 from reverie.errors import UserError
 
 log = logging.getLogger(__name__)
-GO, CLOSE = b"go", b"close"
+FACTS, JOIN, GO, CLOSE = b"facts", b"join", b"go", b"close"
+TICK = 0.25
+"""Seconds after which somebody looks whether a silent worker still lives."""
+GRACE = 5.0
+"""Seconds that a worker has to leave: to close its environments, or to end once it is dying."""
+WORDS = 1 << 14
+"""Bytes kept of what the interpreter of a dying or hanging worker says of where it is."""
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in Linux's prctl
 
 
@@ -53,13 +62,14 @@ class Worker:
         self._arguments = (environment, config, self.lines)
         self._step_deadline, self._reset_deadline = step_deadline, reset_deadline
         self._rows: Rows | None = None
-        self._sent = 0.0
+        self._heard = False  # an answer lies in the pipe
         self._start()
+        self._ask(FACTS)
 
     def facts(self) -> Facts:
         """Waits until the environments stand."""
-        kind, answer = self._answer(self._reset_deadline * len(self.lines))
-        if kind == "ready":
+        kind, answer = self._answer()
+        if kind == "facts":
             return answer
         self.kill()
         raise UserError(
@@ -72,30 +82,41 @@ class Worker:
         """Hands the process its table."""
         assert self._process.pid is not None
         self._rows = rows
-        self._connection.send(rows.count)
-        send_handle(self._connection, rows.memory.handle, self._process.pid)
+        with contextlib.suppress(OSError):  # it is dead, which `done` finds out and says
+            self._connection.send_bytes(JOIN)
+            self._connection.send((rows.spaces, rows.count))
+            send_handle(self._connection, rows.memory.handle, self._process.pid)
 
     def go(self) -> None:
         """Lets it obey its lines; `done` waits for that."""
-        self._sent = time.monotonic()
-        with contextlib.suppress(OSError):  # it is dead, which `done` finds out and says
-            self._connection.send_bytes(GO)
+        assert self._rows is not None
+        self._rows.began[list(self.lines)] = 0
+        self._ask(GO)
 
-    def done(self, *, resets: int) -> dict[int, str]:
+    def ready(self, seconds: float) -> bool:
+        """Waits so long at most. Whether `done` would not have to wait: it has answered, it is dead, or it hangs."""
+        self._heard = self._heard or self._connection.poll(seconds)
+        return self._heard or not self._process.is_alive() or time.monotonic() > self._due()
+
+    def done(self) -> dict[int, str]:
         """Waits. Gives what went wrong by line; if the process itself did, it is replaced and all its lines failed."""
-        allowed = self._step_deadline * (len(self.lines) - resets) + self._reset_deadline * resets
-        kind, answer = self._answer(self._sent + allowed - time.monotonic())
+        kind, answer = self._answer()
         if kind == "done":
             return answer
         log.warning("%s: %s It is started anew.", name_of(self._arguments[0]), answer)
         self._replace()
         return {line: str(answer) for line in self.lines}
 
-    def close(self) -> None:
-        """Asks it to leave, and makes it."""
+    def leave(self) -> None:
+        """Asks it to leave, which `close` waits for."""
         with contextlib.suppress(OSError):  # it has left already
             self._connection.send_bytes(CLOSE)
-        self._process.join(5)
+        self._sent = time.monotonic()
+
+    def close(self) -> None:
+        """Ends it: at once if it is busy, else after its grace."""
+        if not self._busy:
+            self._process.join(max(self._sent + GRACE - time.monotonic(), 0))
         self.kill()
 
     def kill(self) -> None:
@@ -107,56 +128,105 @@ class Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe(duplex=True)
+        self._words = Memory.new(WORDS)
         watched = threading.current_thread() is threading.main_thread()
         self._process = context.Process(
-            target=main, args=(theirs, *self._arguments, os.getpid(), watched), name=f"reverie-worker-{self.lines[0]}"
+            target=main,
+            args=(theirs, self._words, *self._arguments, os.getpid(), watched),
+            name=f"reverie-worker-{self.lines[0]}",
         )
         self._process.start()
         theirs.close()
+        self._words.close()
 
     def _replace(self) -> None:
+        """A new process, which builds its environments when it is told to reset them; nobody waits for it here."""
         self.kill()
         self._start()
-        self.facts()
         assert self._rows is not None
         self.join(self._rows)
 
-    def _answer(self, seconds: float) -> tuple[str, Any]:
+    def _ask(self, verb: bytes) -> None:
+        self._busy, self._sent = True, time.monotonic()
+        with contextlib.suppress(OSError):  # it is dead, which `ready` finds out
+            self._connection.send_bytes(verb)
+
+    def _answer(self) -> tuple[str, Any]:
         """Its next message; `("gone", why)` if there is none."""
+        while not self.ready(TICK):
+            pass
+        self._busy = False
         try:
-            if self._connection.poll(max(seconds, 0)):
+            if self._heard or self._connection.poll():
+                self._heard = False
                 kind, answer = self._connection.recv()
                 if kind == "fault":
                     raise UserError(answer[0], code=answer[1])
                 return kind, answer
         except (EOFError, OSError):
-            self._process.join(5)
-            return "gone", f"The worker process died (exit code {self._process.exitcode})."
-        return "gone", f"The worker process gave no answer within its deadline ({self._step_deadline:g} s a step)."
+            self._process.join(GRACE)
+        return "gone", self._last_words()
+
+    def _due(self) -> float:
+        """When the environment that it is at counts as hung. Building all of them has one deadline."""
+        if self._rows is None:
+            return self._sent + self._reset_deadline * len(self.lines)
+        command, began = self._rows.command, self._rows.began
+        line = max((line for line in self.lines if command[line] != Command.IDLE), key=lambda line: began[line])
+        allowed = self._step_deadline if command[line] == Command.STEP else self._reset_deadline
+        return max(self._sent, float(began[line])) + allowed
+
+    def _last_words(self) -> str:
+        """Why it gives no answer, and where it was."""
+        if self._process.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid or 0, signal.SIGUSR1)
+            self._process.join(TICK)
+            deadlines = f"{self._step_deadline:g} s a step, {self._reset_deadline:g} s a reset"
+            why = f"gave no answer within its deadline ({deadlines})"
+        else:
+            why = f"died (exit code {self._process.exitcode})"
+        words = bytes(self._words.view).rstrip(b"\0").decode(errors="replace")
+        return f"The worker process {why}.\n{words}".rstrip()
 
 
 def main(
     connection: Connection,
+    words: Memory,
     environment: str | Factory,
     config: EnvironmentConfig,
     lines: tuple[int, ...],
     parent: int,
     watched: bool,
 ) -> None:
-    """The process: builds its environments, then obeys until told to stop or left alone."""
+    """The process: obeys until told to stop or left alone."""
     _leave_with(parent, watched)
+    threading.Thread(target=_end_with, args=(connection.fileno(),), daemon=True).start()
+    faulthandler.enable(words.handle)
+    faulthandler.register(signal.SIGUSR1, words.handle)
+    host = Host(environment, config, lines)
     try:
-        host = Host(environment, config, lines)
-        connection.send(("ready", host.facts()))
-        count = connection.recv()
-        host.join(Rows(host.facts().spaces, count, Memory(recv_handle(connection))))
-        while connection.recv_bytes() == GO:
-            connection.send(("done", host.done()))
+        while (verb := connection.recv_bytes()) != CLOSE:
+            if verb == FACTS:
+                connection.send(("facts", host.facts()))
+            elif verb == JOIN:
+                spaces, count = connection.recv()
+                host.join(Rows(spaces, count, Memory(recv_handle(connection))))
+            else:
+                connection.send(("done", host.done()))
         host.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the pool is gone, and nobody is left to tell
     except UserError as error:
         connection.send(("fault", (str(error), error.code)))
+
+
+def _end_with(pipe: int) -> None:
+    """Ends the process when the other end of the pipe is closed, whatever the environment is doing."""
+    hung_up = select.poll()
+    hung_up.register(pipe, 0)  # a hang-up is reported unasked, and what is to be read is not ours
+    hung_up.poll()
+    os._exit(1)
 
 
 def _leave_with(parent: int, watched: bool) -> None:
