@@ -20,11 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import equinox as eqx
 import gymnasium
-import jax
-import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 
 import reverie.methods
@@ -132,10 +128,7 @@ def replay_failure(folder: str | Path) -> dict[str, float]:
     module, config = method(opened.manifest["method"]), config_of(opened)
     world = make(named(opened.manifest["environment"], opened.directory), options_of(opened))
     world.close()
-    like = eqx.filter_eval_shape(module.initialise, world.spaces, config, key=jr.key(0))
-    learner, stack = failure.read(folder, like)
-    _, (_, metrics) = module.update(learner, jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), stack), config)
-    return {name: float(value) for name, value in metrics.items()}
+    return failure.replay(folder, module, world.spaces, config)
 
 
 # ---------------------------------------------------------------------------------------------- steps of the above

@@ -96,7 +96,11 @@ class Replay:
 
     def __len__(self) -> int:
         """Windows that could be drawn now."""
-        return self._windows.count(*self._range(self.inserted))
+        return self.windows(self.inserted)
+
+    def windows(self, upto: int) -> int:
+        """Windows that could be drawn from the rows inserted before `upto`."""
+        return self._windows.count(*self._range(upto))
 
     @property
     def capacity(self) -> int:

@@ -367,7 +367,7 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
                 failure.stop_if_hopeless(run, experience.skipped_in_a_row, learner, stack)
             if recent and run.due("log"):
                 means = {name: float(value.mean()) for name, value in recent.items()}
-                run.log(experience.steps, updates=int(learner.updates), **means | {"skipped": experience.skipped})
+                run.log(experience.steps, updates=int(learner.updates), **means | experience.troubles)
             if run.due("checkpoint"):
                 experience.save(run, learner)
             if run.stop:

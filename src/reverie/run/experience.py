@@ -109,6 +109,11 @@ class Experience:
         """Simulator steps so far."""
         return self._collector.steps
 
+    @property
+    def troubles(self) -> dict[str, int]:
+        """What went wrong so far and was dealt with, for the log: updates, environments, rows that were not finite."""
+        return {"skipped": self.skipped, "failures": self._pool.failures, "mended": self._pool.mended}
+
     def begin(self, policy: AbstractPolicy[Any], latents: Latents, remember: Remember, *, key: PRNGKeyArray) -> None:
         """The policy whose memory every environment starts with; what is stored with each row, and how to take it."""
         rows, config = self._length + 1, self._config
@@ -175,7 +180,7 @@ class Experience:
         self._owed, self._taken = counters["owed"], counters["taken"]
         self.skipped, self.skipped_in_a_row = counters["skipped"], counters["skipped_in_a_row"]
         self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
-        if counters["asked"]:
+        if counters["asked"] and all(map(self._replay.windows, counters["asked"])):  # or so much is lost: begin anew
             self._draw_ahead(counters["asked"])
         return state["learner"]
 

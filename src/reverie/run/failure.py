@@ -8,7 +8,13 @@ The checkpoints stay as they are, so the same run can go on from the newest one.
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 from jaxtyping import PyTree
 
@@ -17,7 +23,7 @@ from reverie.errors import UserError
 from reverie.run import tree
 from reverie.run.experience import Stack
 from reverie.run.run import Run
-from reverie.types import Sequence
+from reverie.types import Sequence, Spaces
 
 FOLDER = "failures"
 HOPELESS = 10
@@ -43,6 +49,14 @@ def write(folder: Path, learner: PyTree, stack: Stack) -> None:
     """The bundle: a folder that appears whole."""
     parts = {"learner": tree.to_arrays(learner), "stack": tree.to_arrays(stack)}
     durable.commit_folder(folder, {f"{name}.safetensors": tensors.pack(arrays) for name, arrays in parts.items()})
+
+
+def replay(folder: Path, method: ModuleType, spaces: Spaces, config: Any) -> dict[str, float]:
+    """The metrics of the last update of a bundle, computed again by the method that wrote it."""
+    like = eqx.filter_eval_shape(method.initialise, spaces, config, key=jr.key(0))
+    learner, stack = read(folder, like)
+    _, (_, metrics) = method.update(learner, jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), stack), config)
+    return {name: float(value) for name, value in metrics.items()}
 
 
 def read(folder: Path, learner: PyTree) -> tuple[PyTree, Stack]:

@@ -52,7 +52,7 @@ def _digest(named: Iterator[tuple[str, np.ndarray]]) -> str:
     state = hashlib.blake2b(digest_size=32)
     for name, array in named:
         state.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return state.hexdigest()
 
 
@@ -71,7 +71,7 @@ def _replay(folder: Path, counters: dict[str, np.ndarray] | None) -> dict[str, A
             ranges[-1] = chunk.end
             for name, values in chunks.read(chunk).items():
                 rows = np.ascontiguousarray(values[first - chunk.first :])
-                fields.setdefault(name, hashlib.blake2b(digest_size=32)).update(rows.reshape(-1).view(np.uint8))
+                fields.setdefault(name, hashlib.blake2b(digest_size=32)).update(rows.reshape(-1).view(np.uint8).data)
     return {"ranges": ranges} | {name: state.hexdigest() for name, state in fields.items()}
 
 

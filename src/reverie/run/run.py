@@ -87,16 +87,18 @@ class Run:
         if new and (directory / manifest.FILE).exists():
             _set_aside(directory)
         asked = manifest.completed(description)
-        if (directory / manifest.FILE).exists():
-            old = manifest.read(directory)
-            merged = manifest.continued(old, asked, directory)
-            if merged != old:
-                with contextlib.closing(Lock(directory)):
-                    manifest.write(directory, merged)
-            return cls(directory, merged)
-        Budget(asked["steps"], asked["budget"])
-        manifest.write(directory, asked)
-        return cls(directory, asked)
+        if not (directory / manifest.FILE).exists():
+            Budget(asked["steps"], asked["budget"])
+            durable.make_folder(directory)
+            with contextlib.closing(Lock(directory)):
+                if not (directory / manifest.FILE).exists():  # or somebody was quicker
+                    manifest.write(directory, asked)
+        old = manifest.read(directory)
+        merged = manifest.continued(old, asked, directory)
+        if merged != old:
+            with contextlib.closing(Lock(directory)):
+                manifest.write(directory, merged)
+        return cls(directory, merged)
 
     @classmethod
     def open(cls, directory: str | Path) -> "Run":
@@ -122,10 +124,13 @@ class Run:
         return self._before + (time.monotonic() - self._entered if self._lock else 0.0)
 
     def __enter__(self) -> "Run":
-        self._lock = Lock(self.directory)
-        for folder in (self.directory, self._checkpoints, self.media):
-            durable.sweep(folder)
-        self._log.repair()
+        with contextlib.ExitStack() as stack:
+            lock = stack.enter_context(contextlib.closing(Lock(self.directory)))
+            for folder in (self.directory, self._checkpoints, self.media):
+                durable.sweep(folder)
+            self._log.repair()
+            stack.pop_all()  # all is well: the lock is kept
+        self._lock = lock
         self._signals, self.stop = Signals(), 0
         self._entered = self._saved = time.monotonic()
         self._signals.install()
