@@ -11,13 +11,14 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then command -v $$name; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs lock bench clean
+.PHONY: help setup demo test check reliability kills soak format docs lock bench clean
 
 help:
 	@echo "make demo     train DreamerV3 on CartPole-v1, evaluate it, and film it awake and dreaming (10 minutes)"
 	@echo "make setup    only install, into .venv"
 	@echo "make test     the whole test suite"
 	@echo "make check    format, lint, types, architecture, docs"
+	@echo "make reliability  kill, damage and starve runs; nothing may be lost (make kills: 500 times; make soak: a million steps)"
 	@echo "make format   let ruff rewrite what check would refuse"
 	@echo "make docs     the documentation, into docs/_build/html"
 	@echo "make bench    measure the speed of this machine"
@@ -48,6 +49,15 @@ check: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q tests/architecture
 	@$(MAKE) docs
+
+reliability: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile reliability
+
+kills: $(STAMP)
+	RELIABILITY_KILLS=500 $(BIN)/python -m pytest reliability/test_kills.py
+
+soak: $(STAMP)
+	$(BIN)/python -m reliability.soak
 
 format: $(STAMP)
 	$(BIN)/ruff format .

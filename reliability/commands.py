@@ -3,13 +3,14 @@
 A method that lands gets a line in METHODS, and with it every test that kills, stops or repeats runs.
 """
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -70,14 +71,27 @@ def start(
     return subprocess.Popen(command, cwd=cwd or root, env=environment, text=True, start_new_session=True, **streams)
 
 
+@contextlib.contextmanager
+def running(words: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A `reverie` that is gone afterwards, whatever happens."""
+    process = start(words)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
 def finish(process: subprocess.Popen[str], *, seconds: float = 120) -> Outcome:
     """Waits for the end of a process, at most so long."""
     began = time.monotonic()
     try:
         said, _ = process.communicate(timeout=seconds)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
     return Outcome(process.returncode, time.monotonic() - began, said)
 
 

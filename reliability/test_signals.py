@@ -2,11 +2,13 @@
 
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reliability.commands import METHODS, Method, completed, finish, line, start
+from reliability.commands import METHODS, Method, completed, finish, line, running
+from reverie.run import lock
 
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 STEPS = 6000
@@ -19,10 +21,10 @@ def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Pa
     for number, code in CODES.items():
         logged = run / "metrics.jsonl"
         before = logged.stat().st_size if logged.exists() else 0
-        process = start(words)
-        _wait_for(logged, before)
-        process.send_signal(number)
-        outcome = finish(process)
+        with running(words) as process:
+            _wait_for(lambda: logged.exists() and logged.stat().st_size > before)  # noqa: B023
+            process.send_signal(number)
+            outcome = finish(process)
         assert outcome.code == code, outcome.said
         assert outcome.seconds < 10
         assert "again" in outcome.said or "resume" in outcome.said
@@ -34,29 +36,31 @@ def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Pa
 @pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
 def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> None:
     """A signal during start-up and compilation: the same codes, in time."""
-    process = start(line(METHODS[0], tmp_path / "run", steps=STEPS))
-    _wait_for(tmp_path / "run" / "lock")
-    process.send_signal(number)
-    outcome = finish(process)
+    run = tmp_path / "run"
+    with running(line(METHODS[0], run, steps=STEPS)) as process:
+        _wait_for(lambda: lock.is_held(run))
+        time.sleep(0.1)  # it was held for an instant, to write the manifest
+        _wait_for(lambda: lock.is_held(run))
+        process.send_signal(number)
+        outcome = finish(process)
     assert outcome.code == CODES[number], outcome.said
     assert outcome.seconds < 12
 
 
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    process = start(line(METHODS[0], tmp_path / "run", steps=STEPS))
-    _wait_for(tmp_path / "run" / "metrics.jsonl")
-    process.send_signal(signal.SIGSTOP)  # so that both signals are there when it goes on
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
-    outcome = finish(process)
+    with running(line(METHODS[0], tmp_path / "run", steps=STEPS)) as process:
+        _wait_for((tmp_path / "run" / "metrics.jsonl").exists)
+        process.send_signal(signal.SIGSTOP)  # so that both signals are there when it goes on
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        outcome = finish(process)
     assert outcome.code in CODES.values(), outcome.said
     assert outcome.seconds < 5
 
 
-def _wait_for(path: Path, size: int = 0) -> None:
-    """Until a file is larger than so many bytes."""
-    deadline = time.monotonic() + 60
-    while not (path.exists() and path.stat().st_size > size):
-        assert time.monotonic() < deadline, f"{path} did not grow"
+def _wait_for(event: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 100
+    while not event():
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
