@@ -178,7 +178,7 @@ class Experience:
             return learner
         state, counters, _ = restored
         self._owed, self._taken = counters["owed"], counters["taken"]
-        self.skipped, self.skipped_in_a_row = counters["skipped"], counters["skipped_in_a_row"]
+        self.skipped, self.skipped_in_a_row = (counters.get(name, 0) for name in ("skipped", "skipped_in_a_row"))
         self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
         if counters["asked"] and all(map(self._replay.windows, counters["asked"])):  # or so much is lost: begin anew
             self._draw_ahead(counters["asked"])
