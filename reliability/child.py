@@ -107,7 +107,6 @@ def _steps_of_compilations() -> list[int]:
 
 
 def main() -> int:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in a shell's background
     fault, _, number = os.environ.get("RELIABILITY_FAULT", "").partition(" ")
     from reverie.cli.main import main as reverie
 

@@ -4,7 +4,6 @@ A method that lands gets a line in METHODS, and with it every test that kills, s
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -112,9 +111,3 @@ def completed(words: Sequence[str], run: Path, **options: str) -> str:
     outcome = reverie(words, **options)
     assert outcome.code == 0, outcome.said
     return hash_of(run)
-
-
-def lines(path: Path) -> list[dict[str, float]]:
-    """The whole lines of a log."""
-    text = path.read_text() if path.exists() else ""
-    return [json.loads(one) for one in text.splitlines(keepends=True) if one.endswith("\n")]

@@ -1,6 +1,7 @@
-"""One compilation cache for all processes that are started, the same as the tests'; numbers are a CPU's."""
+"""What all processes inherit that tests start: their compilation cache, a CPU, and a Ctrl-C that is heard."""
 
 import os
+import signal
 from pathlib import Path
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
@@ -9,3 +10,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(4 * 2**30))  # a limit makes jax lock it
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # a shell's background has it ignored, and children inherit that

@@ -14,8 +14,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from reliability.commands import METHODS, line, lines, start
+from reliability.commands import METHODS, line, start
 from reverie.data import durable
+from reverie.run import log
 
 STEPS = 1_000_000
 ALLOWED = 10e6
@@ -40,7 +41,7 @@ def sampled(folder: Path) -> list[tuple[int, int]]:
         process = start(line(METHODS[0], folder / "run", *SETTINGS, steps=STEPS), output=said)
         while process.poll() is None:
             time.sleep(3)
-            logged = lines(folder / "run" / "metrics.jsonl")[-1:]
+            logged = log.read(folder / "run" / log.FILE)[-1:]
             held = resident(process.pid)
             if logged and held:
                 samples.append((int(logged[0]["step"]), held))

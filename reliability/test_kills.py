@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from reliability.commands import INTERVAL, METHODS, Method, finish, hash_of, line, lines, reverie, start
+from reliability.commands import INTERVAL, METHODS, Method, finish, hash_of, line, reverie, start
+from reverie.run import checkpoints, log
 
 KILLS = int(os.environ.get("RELIABILITY_KILLS", "20")) // len(METHODS)
 GRACE = 3.0
@@ -60,9 +61,9 @@ def test_killed_while_it_is_evaluated(method: Method, unbroken: Path) -> None:
     assert _at_random_time(words, 1.0, 2.0) == -signal.SIGKILL
     for _ in range(2):
         assert reverie(words, fault="kill 1").code == -signal.SIGKILL, "an evaluation writes its line"
-        assert not lines(evaluations)
+        assert not log.read(evaluations)
     assert reverie(words).code == 0
-    assert len(lines(evaluations)) == 1
+    assert len(log.read(evaluations)) == 1
     assert hash_of(unbroken) == before
 
 
@@ -81,9 +82,7 @@ def _at_random_time(words: list[str], least: float, most: float) -> int:
 
 def _little_is_lost(run: Path) -> None:
     """The log's last line is at most one interval younger than the newest checkpoint."""
-    from reverie.run import checkpoints, log
-
-    logged = lines(run / log.FILE)
+    logged = log.read(run / log.FILE)
     kept = checkpoints.listed(run / checkpoints.FOLDER)
     saved = checkpoints.read_manifest(kept[0])["seconds"] if kept else 0.0
     first = logged[0]["seconds"] if logged else 0.0
