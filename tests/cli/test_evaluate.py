@@ -29,3 +29,17 @@ def test_a_line_for_people(trained: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_no_episodes_are_no_evaluation(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", str(trained), "--episodes", "0"]) == 2
     assert "at least one episode" in capsys.readouterr().err
+
+
+def test_a_world_of_ones_own_is_said_again(
+    here: Path, micro: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No file of a run chooses what is imported; the line that training ends with is the one that works."""
+    (here / "own_worlds.py").write_text("import gymnasium\n\ndef pole():\n    return gymnasium.make('CartPole-v1')\n")
+    monkeypatch.syspath_prepend(str(here))
+    assert main(["train", "dreamer3", "own_worlds:pole", "--steps", "20", "--run", "run", *micro]) == 0
+    assert "next: reverie eval run --environment own_worlds:pole" in capsys.readouterr().out
+    assert main(["eval", "run", "--episodes", "1"]) == 2
+    assert "--environment own_worlds:pole" in " ".join(capsys.readouterr().err.split())
+    assert main(["eval", "run", "--episodes", "1", "--environment", "own_worlds:pole"]) == 0
+    assert main(["resume", "run", "--steps", "30", "--environment", "own_worlds:pole"]) == 0

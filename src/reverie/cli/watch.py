@@ -32,7 +32,13 @@ def outcome(run: "Run", *, machine: bool = False) -> int:
         entry = describe(run.directory) | {"steps": run.step}
         print_line({"event": "interrupted" if run.stop else "finished", **entry})
     elif run.stop:
-        print(f"stopped; continue with the same line, or with: reverie resume {run.directory}")
+        print(f"stopped; continue with the same line, or with: reverie resume {_named(run)}")
     else:
-        print(f"finished at step {run.step:,}; next: reverie eval {run.directory}")
+        print(f"finished at step {run.step:,}; next: reverie eval {_named(run)}")
     return 128 + run.stop if run.stop else 0
+
+
+def _named(run: "Run") -> str:
+    """The run for a further line; an environment of the user's own has to be said again."""
+    environment = run.manifest["environment"]
+    return f"{run.directory} --environment {environment}" if ":" in environment else str(run.directory)
