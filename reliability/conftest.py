@@ -4,6 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
+from reliability.commands import METHODS, Method
+
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -14,3 +18,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # a shell's background has it ignored, and children inherit that
+
+
+@pytest.fixture(scope="module", params=METHODS, ids=lambda method: method.name)
+def method(request: pytest.FixtureRequest) -> Method:
+    return request.param

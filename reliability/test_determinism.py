@@ -4,14 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reliability.commands import METHODS, Method, completed, line
+from reliability.commands import Method, completed, line
 
 STEPS = 400
-
-
-@pytest.fixture(scope="module", params=METHODS, ids=lambda method: method.name)
-def method(request: pytest.FixtureRequest) -> Method:
-    return request.param
 
 
 @pytest.fixture(scope="module")

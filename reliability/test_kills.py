@@ -20,11 +20,6 @@ GRACE = 3.0
 """Seconds that a save and one turn may take on a busy machine, on top of the interval."""
 
 
-@pytest.fixture(scope="module", params=METHODS, ids=lambda method: method.name)
-def method(request: pytest.FixtureRequest) -> Method:
-    return request.param
-
-
 @pytest.fixture(scope="module")
 def unbroken(method: Method, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("unbroken") / "run"

@@ -44,7 +44,7 @@ def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> 
         process.send_signal(number)
         outcome = finish(process)
     assert outcome.code == CODES[number], outcome.said
-    assert outcome.seconds < 12
+    assert outcome.seconds < 10
 
 
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:

@@ -224,8 +224,10 @@ def again(run: str | Path, *, steps: int | None = None) -> Run:
 def work(run: Run, environment: World | None = None) -> None:
     """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
     with run:
-        module, world = method(run.manifest["method"]), environment or named(run.manifest["environment"], run.directory)
-        module.train(run, config_of(run), world, options_of(run))
+        module, known = method(run.manifest["method"]), run.manifest["environment"]
+        if environment and name_of(environment) != known:
+            raise UserError(f"{run.directory} is a run in {known}, and cannot go on in {name_of(environment)}.")
+        module.train(run, config_of(run), environment or named(known, run.directory), options_of(run))
 
 
 def named(environment: str, where: object) -> str:

@@ -42,4 +42,6 @@ def test_a_world_of_ones_own_is_said_again(
     assert main(["eval", "run", "--episodes", "1"]) == 2
     assert "--environment own_worlds:pole" in " ".join(capsys.readouterr().err.split())
     assert main(["eval", "run", "--episodes", "1", "--environment", "own_worlds:pole"]) == 0
+    assert main(["resume", "run", "--steps", "30", "--environment", "CartPole-v1"]) == 2
+    assert "is a run in own_worlds:pole" in " ".join(capsys.readouterr().err.split())
     assert main(["resume", "run", "--steps", "30", "--environment", "own_worlds:pole"]) == 0
