@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reliability.commands import METHODS, Method, line, reverie
+from reverie.run import log
 
 WARM = 1000
 
@@ -17,3 +18,5 @@ def test_nothing_is_compiled_later(method: Method, tmp_path: Path) -> None:
     steps = json.loads(outcome.said.rpartition("compiled at ")[2])
     assert steps, "compilations are not seen any more: the name of jax's event has changed"
     assert max(steps) <= WARM
+    learned = [entry for entry in log.read(tmp_path / "run" / log.FILE) if "loss" in entry]
+    assert [learned[-1][trouble] for trouble in ("skipped", "failures", "mended")] == [0, 0, 0]

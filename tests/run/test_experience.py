@@ -176,6 +176,23 @@ def continued(experience: Experience, turns: int, stacks: int) -> list[list[Stac
     return history
 
 
+def test_a_run_that_lost_its_replay_collects_anew_before_it_learns(tmp_path: Path):
+    """Batches were asked for of rows that are gone."""
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
+    with Run.create(tmp_path / "run", about) as run, begun() as experience:
+        experience.restore(run, {})
+        assert learn(experience, 8)[-1]
+        experience.save(run, {})
+    for chunk in (tmp_path / "run" / "replay").glob("*.safetensors"):
+        chunk.write_bytes(b"damaged")
+    with Run.open(tmp_path / "run") as run, begun() as experience:
+        experience.restore(run, {})
+        history = [len(turn) for turn in learn(experience, 8)]
+        assert experience.troubles == {"skipped": 0, "failures": 0, "mended": 0}
+    assert history[0] == 0
+    assert history[-1] > 0
+
+
 def test_episodes_and_steps():
     """Counter pays 1, 2, 3, 4 and ends; the reset is a turn without a simulator step."""
     with begun() as experience:

@@ -1,5 +1,6 @@
 """A run that is stopped anywhere goes on exactly; what is damaged falls back, loudly."""
 
+import contextlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from reverie.data import durable
 from reverie.data.replay import Replay
 from reverie.errors import UserError
 from reverie.run import run as run_module
+from reverie.run.lock import Lock
 from reverie.run.run import Run
 
 ABOUT = {"method": "m", "environment": "e", "size": "nano", "seed": 4, "config": {"a": {"b": 1}}, "steps": 100}
@@ -363,3 +365,26 @@ def test_a_bad_chunk_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         assert run.restore(state(0), empty(capacity=120)) is not None
     assert "40 rows" in caplog.text
     assert "40 rows" in (tmp_path / "restarts.jsonl").read_text()
+
+
+def test_a_run_is_begun_by_one_process(folder: Path) -> None:
+    """While another holds the folder, nothing is written into it."""
+    folder.mkdir(exist_ok=True)
+    with contextlib.closing(Lock(folder)), pytest.raises(UserError, match="in use") as caught:
+        Run.create(folder, {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+    assert caught.value.code == 75
+    assert not (folder / "manifest.json").exists()
+
+
+def test_a_run_that_cannot_be_entered_is_not_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.create(folder, {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+
+    def refuse(_: object) -> None:
+        raise UserError("the disk is full", code=28)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reverie.run.log.Log.repair", refuse)
+        with pytest.raises(UserError, match="full"):
+            run.__enter__()
+    with run:
+        assert not run.finished(1)
