@@ -125,12 +125,14 @@ def test_a_wrong_method_or_size_is_explained(method: str, size: str, message: st
 
 
 def start(folder: Path | None = None, *, new: bool = False, **settings: Any) -> Run:
-    """A run that nobody trains."""
+    """A run that nobody trains, though something was measured in it."""
     config, options = api.overridden(dreamer3.SIZES["nano"], EnvironmentConfig(), settings)
-    return api.start(
+    run = api.start(
         "dreamer3", "CartPole-v1", size="nano", config=config, options=options,
         steps=None, budget="10m", seed=0, run=folder, new=new,
     )  # fmt: skip
+    (run.directory / "metrics.jsonl").touch()
+    return run
 
 
 def test_the_same_settings_find_their_folder_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 
 import reverie.methods
 from reverie.envs.config import EnvironmentConfig
-from reverie.envs.make import make, name_of
+from reverie.envs.make import make, name_of, theirs
 from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
 from reverie.evaluate.returns import Returns, bootstrap
@@ -92,7 +92,7 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
     conversions = make(world, options)
     conversions.close()
     trained = method(opened.manifest["method"]).load(opened, config_of(opened), conversions.spaces)
-    return Agent(opened.directory, trained, world, options, conversions)
+    return Agent(opened.directory, trained, world, options, conversions, opened.step)
 
 
 def evaluate(agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,)) -> Returns:
@@ -104,10 +104,11 @@ def evaluate(agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,)) 
     lengths = tuple(length for part in parts for length in part.lengths)
     confidence = parts[0].confidence if len(parts) == 1 else bootstrap(np.array(together), seed=seeds[0])
     result = Returns(together, lengths, episodes * len(seeds), confidence)
-    step = runs.describe(agent.run)["steps"] or 0
-    Run.open(agent.run).evaluated(
-        step, **{f"evaluation/{name}": getattr(result, name) for name in ("mean", "std", "n")}
-    )
+    opened = Run.open(agent.run)
+    try:
+        opened.evaluated(agent.step, **{f"evaluation/{name}": getattr(result, name) for name in ("mean", "std", "n")})
+    except UserError as error:  # the score was computed, and is given all the same
+        opened.note(f"the score is not noted. {error}")
     return result
 
 
@@ -191,9 +192,10 @@ def start(
     new: bool,
 ) -> Run:
     """The run folder, created or found again. The environment is opened once, so that a wrong id leaves no folder."""
-    if not 0 <= seed < 2**31:
+    if seed not in range(2**31):  # which 1.5 is not either
         raise UserError(f"a seed is a whole number from 0 to {2**31 - 1}, got {seed}.")
-    make(environment, options).close()
+    with theirs(name_of(environment)):
+        make(environment, options).close()
     description = {
         "method": name,
         "environment": name_of(environment),

@@ -28,7 +28,7 @@ MISTAKES = {
     "an impossible setting": ([*TRAIN, "CartPole-v1", "--config.length", "1"], 2, "length must be at least 2"),
     "an impossible picture": ([*TRAIN, "CartPole-v1", "--environment.size", "-1"], 2, "size must be 0 or more"),
     "an impossible seed": ([*TRAIN, "CartPole-v1", "--seed", "-1"], 2, "a whole number from 0"),
-    "steps below nothing": ([*TRAIN, "CartPole-v1", "--steps", "-5"], 2, "must be positive"),
+    "steps below nothing": ([*TRAIN, "CartPole-v1", "--steps", "-5"], 2, "give --steps 1 or more"),
     "a time that is none": ([*TRAIN, "CartPole-v1", "--budget", "soon"], 2, "10m"),
     "a run that is not there to resume": (["resume", "runs/none"], 2, "No run 'runs/none'"),
     "a run that is not there to evaluate": (["eval", "none"], 2, "No run 'none'"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reverie.data import durable
-from reverie.data.chunks import MANIFEST, Chunks
+from reverie.data.chunks import MANIFEST, ROWS, Chunks
 
 
 def rows(first: int, end: int) -> dict[str, np.ndarray]:
@@ -74,14 +74,22 @@ def test_lines_that_make_no_sense_are_left_out(folder: Path) -> None:
 def test_tidy_deletes_what_a_crash_left(folder: Path) -> None:
     durable.write(folder / "00000000000099.safetensors", b"lost its line in a crash")
     (folder / f"{durable.TEMPORARY}x").write_bytes(b"")
-    Chunks(folder).tidy(20)
+    Chunks(folder).tidy(0, 20)
     assert files(folder) == [f"{first:014d}.safetensors" for first in (0, 10)] + [MANIFEST]
     assert [chunk.first for chunk in Chunks(folder).listed] == [0, 10]
+
+
+def test_tidy_deletes_what_had_been_dropped(folder: Path) -> None:
+    """A crash between the shortened list and the last file."""
+    lines = (folder / MANIFEST).read_bytes().splitlines(keepends=True)
+    (folder / MANIFEST).write_bytes(lines[2])
+    Chunks(folder).tidy(20 + ROWS, 20 + ROWS)
+    assert files(folder) == ["00000000000020.safetensors", MANIFEST]
 
 
 @pytest.mark.parametrize("end", ["two", "29"])
 def test_tidy_sets_aside_a_chunk_whose_line_is_damaged(folder: Path, end: str) -> None:
     path = folder / MANIFEST
     path.write_bytes(path.read_bytes().replace(b'"end": 20', f'"end": {end}'.encode()))
-    Chunks(folder).tidy(28)
+    Chunks(folder).tidy(0, 28)
     assert files(folder) == ["00000000000000.safetensors", "00000000000010.bad", "00000000000020.bad", MANIFEST]

@@ -57,7 +57,7 @@ def test_a_file_is_synced_before_it_gets_its_name(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     with durable.using(recorder):
         durable.write(tmp_path / "a", b"new")
-    temporary = f"{durable.TEMPORARY}a"
+    temporary = f"{durable.TEMPORARY}by-{os.getpid()}-a"
     assert recorder.operations == [f"write {temporary}", f"sync {temporary}", f"rename {temporary} a", "sync ."]
     assert (tmp_path / "a").read_bytes() == b"new"
 
@@ -66,7 +66,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     with durable.using(recorder):
         durable.commit_folder(tmp_path / "f", {"a": b"1", "b": [b"2", memoryview(b"3")]})
-    stem = f"{durable.TEMPORARY}f"
+    stem = f"{durable.TEMPORARY}by-{os.getpid()}-f"
     assert recorder.operations[1:] == [
         f"make_folder {stem}",
         *(f"{operation} {stem}/{name}" for name in "ab" for operation in ("write", "sync")),

@@ -147,7 +147,17 @@ def test_wrong_rows_are_refused() -> None:
 def test_a_budget_of_memory() -> None:
     row = 4 + 12 + 4 + 4 + 3 + 8 + 2
     assert bytes_per_step(SPACES, LATENTS) == row
-    assert steps_in(1.0, SPACES, LATENTS) == pytest.approx(2**30 / row / (1 + 1 / 16), rel=1e-6)
+    assert steps_in(1.0, SPACES, LATENTS, streams=2, lag=5) == pytest.approx(2**30 / row / (1 + 1 / 16), rel=1e-6)
+
+
+def test_what_lags_far_behind_the_insertion_is_still_there() -> None:
+    """Asked for early and drawn late: the ring is larger by what may come in between."""
+    replay = Replay(SPACES, LATENTS, streams=STREAMS, length=LENGTH, capacity=40 * STREAMS, seed=0, lag=300)
+    fill(replay, range(340))
+    replay.draw(0, 4, 40 * STREAMS)
+    fill(replay, range(340, 341))
+    with pytest.raises(RuntimeError, match="overwritten"):
+        replay.draw(1, 4, 40 * STREAMS)
 
 
 # ------------------------------------------------------------------------------------------------------ on the disk

@@ -2,7 +2,6 @@ import logging
 import sys
 import time
 
-import numpy as np
 import pytest
 from envs.worlds import FIRST_SEED, Counter, NotANumber, RaisesOnce, broken
 
@@ -112,5 +111,4 @@ def test_what_cannot_be_made_says_why() -> None:
 
 def test_facts() -> None:
     facts = Host("reverie/End-v0", EnvironmentConfig(repeat=2), (0,)).facts()
-    assert (facts.repeat, facts.fps, facts.spaces.action.classes) == (2, 15.0, (2,))
-    assert np.isfinite(facts.fps)
+    assert (facts.repeat, facts.spaces.action.classes) == (2, (2,))

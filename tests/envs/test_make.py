@@ -75,12 +75,29 @@ def test_a_module_in_the_folder_where_one_stands(tmp_path: Path) -> None:
     assert done.stdout.strip() == "continuous"
 
 
-def test_a_module_that_fails_keeps_its_own_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "needs_more.py").write_text("import something_else_entirely\n")
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import something_else_entirely", "needs 'something_else_entirely', which is not installed"),
+        ("def", r"(?s)could not be made, for a reason of its own:.*broken_0.py.*SyntaxError"),
+        ("1 / 0", r"(?s)could not be made, for a reason of its own:.*ZeroDivisionError"),
+    ],
+)
+def test_a_module_that_fails_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str, request: pytest.FixtureRequest
+) -> None:
+    name = f"broken_{len(request.node.name)}"
+    (tmp_path / f"{name}.py").write_text(f"{code}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    with pytest.raises(ModuleNotFoundError, match="something_else_entirely"):
-        make("needs_more:World")
+    with pytest.raises(UserError, match=message.replace("broken_0", name)):
+        make(f"{name}:World")
+
+
+@pytest.mark.parametrize("name", [":World", "worlds:"])
+def test_half_a_name_is_none(name: str) -> None:
+    with pytest.raises(UserError, match="write module:Class"):
+        make(name)
 
 
 def test_repeat_and_time_limit_count_simulator_steps() -> None:

@@ -211,8 +211,27 @@ def test_an_unstepped_pool_restores_to_the_start() -> None:
 def test_the_state_of_another_pool_is_refused() -> None:
     with Pool(Counter, count=1, seed=3) as pool:
         state = pool.state()
-    message = "of 1 environments, seed 3; this pool has 1, seed 0"
+    message = "of seed 3, this pool's is 0"
     with Pool(Counter, count=1) as pool, pytest.raises(ValueError, match=message):
+        pool.restore(state)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"episode": None}, {"reward": None}, {"terminated": np.zeros(1, bool)}, {"seed": np.zeros(0, np.int64)},
+        {"length": np.array([10**6, 1])}, {"length": np.array([-1, 5])}, {"troubles": np.zeros(3, np.int64)},
+        {"reward": np.zeros(2)}, {"episode": np.array([-7, 0])},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_of_something_else_is_refused(change: dict[str, Any]) -> None:
+    with Pool(Counter, count=2) as pool:
+        pool.step(None)
+        pool.step(actions(0, 2))
+        pool.step(actions(0, 2))
+        state = {name: array for name, array in (pool.state() | change).items() if array is not None}
+    with Pool(Counter, count=2) as pool, pytest.raises(ValueError, match=r"Pool\.restore: the state"):
         pool.restore(state)
 
 
@@ -237,7 +256,7 @@ def test_seeds_differ_by_all_three() -> None:
 
 def test_the_pool_hands_on_what_its_environments_say() -> None:
     with Pool("CartPole-v1", EnvironmentConfig(repeat=2), count=1, workers=1) as pool:
-        assert (pool.id, pool.repeat, pool.fps, pool.spaces.action.classes) == ("CartPole-v1", 2, 25.0, (2,))
+        assert (pool.id, pool.repeat, pool.spaces.action.classes) == ("CartPole-v1", 2, (2,))
 
 
 SCRIPT = """

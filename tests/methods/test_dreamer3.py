@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from methods.small import BATCH, CHOICES, CONFIG, HORIZON, KEY, NUMBERS, ONE, TIME, learner_of, same, stack_of
 
+from reverie.envs.config import EnvironmentConfig
 from reverie.maths.scaling import two_hot_mean
 from reverie.methods import dreamer3
 from reverie.models.rssm import Belief
 from reverie.rollout import over_time
 from reverie.run.dispatch import dispatch
 from reverie.run.experience import Stack
+from reverie.run.run import Run
 from reverie.types import ArraySpec, Spaces
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -75,9 +77,11 @@ def test_sizes_are_the_table_s():
     ("wrong", "complaint"),
     [
         ({"batch": 0}, "batch must be at least 1, got 0"),
-        ({"length": 1}, "length=1"),
-        ({"discount_horizon": 1.0}, "discount_horizon=1.0"),
-        ({"lambda_": 1.5}, "lambda_=1.5"),
+        ({"length": 1}, "length must be at least 2, got 1"),
+        ({"discount_horizon": 1.0}, "discount_horizon must be at least 2, got 1"),
+        ({"lambda_": 1.5}, "lambda_ must be from 0 to 1, got 1.5"),
+        ({"learning_rate": float("nan")}, "learning_rate must be at least 0, got nan"),
+        ({"slow_rate": 7.0}, "slow_rate must be from 0 to 1, got 7"),
         ({"dtype": "float16"}, "'float16'"),
     ],
 )
@@ -342,3 +346,37 @@ def test_a_trained_agent_has_every_head(learner, states):
     np.testing.assert_allclose(said["continue"], jax.nn.sigmoid(model.continue_(state.features)[0]), rtol=1e-5)
     np.testing.assert_allclose(said["reward"], two_hot_mean(model.reward(state.features)), rtol=1e-3)
     assert trained.policy.world is trained.model
+
+
+# ------------------------------------------------------------------------------------------------------------- log
+
+
+def counted(about, learner):
+    """In place of the compiled updates: what is logged is how many there were."""
+    _, config, stack = about
+    dispatch_size, first = len(stack.sequence.reward), int(learner.updates)
+    latents = {
+        name: np.zeros((dispatch_size, config.batch, config.length, *shape), dtype)
+        for name, (shape, dtype) in learner.model.world.latents.items()
+    }
+    metrics = {"loss": np.arange(first, first + dispatch_size, dtype=np.float32), "skipped": np.zeros(dispatch_size)}
+    return replace(learner, updates=learner.updates + dispatch_size), (latents, metrics)
+
+
+@pytest.mark.parametrize("stop", [490, 500, 510])
+def test_a_resumed_run_logs_the_lines_of_a_whole_one(tmp_path, monkeypatch, stop):
+    """Also where a line is due between two stacks: what the last stack gave is not known any more."""
+    monkeypatch.setattr(dreamer3, "dispatch", counted)
+    experience = replace(dreamer3.NANO.experience, capacity=5_000, train_ratio=24.0)
+    config = replace(CONFIG, batch=16, length=16, experience=experience)
+    lines = []
+    for name, ends in (("whole", [580]), ("resumed", [stop, 580])):
+        for end in ends:
+            about = {"method": "dreamer3", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": end}
+            with Run.create(tmp_path / name, about) as run:
+                dreamer3.train(run, config, "CartPole-v1", EnvironmentConfig())
+        lines.append(
+            [{key: line[key] for key in ("step", "updates", "loss")} for line in run.metrics() if "loss" in line]
+        )
+    assert len(lines[0]) == 1
+    assert lines[0] == lines[1]

@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from reverie.errors import UserError
 from reverie.nn.image import ImageDecoder, ImageEncoder, padded
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -97,5 +98,5 @@ def test_both_compute_in_the_dtype_of_their_input():
 
 
 def test_blocks_that_do_not_divide_the_channels_are_refused():
-    with pytest.raises(ValueError, match="8 blocks must divide the 12 channels"):
+    with pytest.raises(UserError, match="8 blocks must divide the 12 channels"):
         ImageDecoder((16, 16, 3), 32, 16, 4, (2, 3), units=8, blocks=8, key=jr.key(0))

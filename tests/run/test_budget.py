@@ -29,7 +29,7 @@ def test_fractions() -> None:
 def test_impossible_budgets() -> None:
     with pytest.raises(UserError, match="--steps N or --budget"):
         Budget()
-    with pytest.raises(UserError, match="positive"):
+    with pytest.raises(UserError, match=r"steps 1|90s"):
         Budget(steps=0)
-    with pytest.raises(UserError, match="positive"):
+    with pytest.raises(UserError, match=r"steps 1|90s"):
         Budget(seconds=-1.0)

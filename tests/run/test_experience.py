@@ -3,6 +3,7 @@
 A row of `Counter` shows (seed modulo 1000, actions so far, last action); seed and time name it: 10 seed + time.
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from envs.worlds import Counter
 
 from reverie.data.replay import steps_in
 from reverie.envs.config import EnvironmentConfig
+from reverie.errors import UserError
 from reverie.protocol import AbstractPolicy
 from reverie.run.experience import Acting, Experience, ExperienceConfig, Stack
 from reverie.run.run import Run
@@ -208,13 +210,38 @@ def test_another_seed_is_another_experience():
     assert not np.array_equal(*map(names, histories))
 
 
-@pytest.mark.parametrize("limit", [{"capacity": 20}, {"gibibytes": 1e-6}], ids=["steps", "memory"])
+@pytest.mark.parametrize("limit", [{"capacity": 20}, {"gibibytes": 4.5e-6}], ids=["steps", "memory"])
 def test_the_smaller_limit_of_the_replay_holds(limit):
     with begun(replace(CONFIG, **limit)) as experience:
-        expected = limit.get("capacity") or steps_in(1e-6, experience.spaces, LATENTS)
+        expected = limit.get("capacity") or steps_in(4.5e-6, experience.spaces, LATENTS, streams=2, lag=experience._lag)
         assert expected < CONFIG.capacity
         learn(experience, 30)
         assert len(experience._replay) == expected // 2 * 2 - 2 * LENGTH
+
+
+@pytest.mark.parametrize(("limit", "remedy"), [({"capacity": 5}, "capacity"), ({"gibibytes": 1e-9}, "gibibytes")])
+def test_a_replay_that_never_holds_a_batch_is_refused(limit, remedy):
+    with pytest.raises(UserError, match=rf"need [0-9]+\. Raise --config\.experience\.{remedy}"):
+        begun(replace(CONFIG, **limit))
+
+
+@pytest.mark.parametrize(
+    "change", [{"owed": "x"}, {"taken": None}, {"asked": [10**9]}, {"asked": "x"}, {"acts": -1}], ids=str
+)
+def test_counters_of_something_else_are_refused(tmp_path: Path, change):
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
+    with Run.create(tmp_path / "run", about) as run, begun() as experience:
+        experience.restore(run, {})
+        learn(experience, 8)
+        save = run.save
+        run.save = lambda step, state, counters, *rest: save(step, state, counters | change, *rest)
+        experience.save(run, {})
+    with (
+        Run.open(tmp_path / "run") as run,
+        begun() as experience,
+        pytest.raises(UserError, match="does not say how far the collecting was"),
+    ):
+        experience.restore(run, {})
 
 
 def test_acting_has_a_memory_and_a_key_for_each_environment():
@@ -232,7 +259,16 @@ def test_acting_has_a_memory_and_a_key_for_each_environment():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"environments": 0}, {"workers": -1}, {"train_ratio": -1.0}, {"capacity": 0}, {"gibibytes": 0.0}], ids=str
+    "wrong",
+    [
+        {"environments": 0},
+        {"workers": -1},
+        {"train_ratio": -1.0},
+        {"capacity": 0},
+        {"gibibytes": math.nan},
+        {"train_ratio": math.inf},
+    ],
+    ids=str,
 )
 def test_impossible_settings(wrong):
     field, value = next(iter(wrong.items()))

@@ -82,3 +82,19 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     durable.write(file, b"\0" * 8)
     with pytest.raises(UserError, match=r"state.safetensors does not match its checksum.*reverie resume"):
         fingerprint(tmp_path / "run")
+
+
+def test_a_damaged_line_of_the_log_is_part_of_the_number(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "run")
+    path = tmp_path / "run" / "metrics.jsonl"
+    for damage in (b"5", b"\xff\xfe"):
+        path.write_bytes(damage + path.read_bytes()[len(damage) :])
+        assert fingerprint(tmp_path / "run") not in (whole, "")
+
+
+def test_rows_that_are_not_there_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = saved(tmp_path / "run")
+    assert not caplog.text
+    (tmp_path / "run" / "replay" / chunks.MANIFEST).unlink()
+    assert fingerprint(tmp_path / "run") != whole
+    assert "lacks rows; it holds [] of 0 to 60" in caplog.text

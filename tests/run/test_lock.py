@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,20 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     Lock(tmp_path).close()
+
+
+def test_a_folder_that_is_renamed_while_we_wait_for_it(tmp_path: Path) -> None:
+    """The lock that becomes free belongs to the old folder by then."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    first, found = Lock(folder), []
+    waiting = threading.Thread(target=lambda: found.append(Lock(folder)))
+    waiting.start()
+    time.sleep(0.08)
+    folder.rename(tmp_path / "run-old")
+    folder.mkdir()
+    first.close()
+    waiting.join()
+    with pytest.raises(UserError, match="in use"):
+        Lock(folder)
+    found[0].close()

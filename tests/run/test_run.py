@@ -1,6 +1,7 @@
 """A run that is stopped anywhere goes on exactly; what is damaged falls back, loudly."""
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from jaxtyping import PyTree
 from reverie.data import durable
 from reverie.data.replay import Replay
 from reverie.errors import UserError
+from reverie.run import checkpoints, tree
 from reverie.run import run as run_module
 from reverie.run.lock import Lock
 from reverie.run.run import Run
@@ -114,6 +116,7 @@ def test_a_budget_of_time_becomes_steps(folder: Path, monkeypatch: pytest.Monkey
     about = ABOUT | {"steps": None, "budget": 60.0}
     with Run.create(folder, about) as run:
         assert not run.finished(70)
+        run.log(70, loss=1.0)
         clock[0] += 61
         assert run.finished(77)
     with Run.create(folder, about) as run:
@@ -131,9 +134,121 @@ def test_a_run_needs_an_end(folder: Path) -> None:
 
 
 def test_other_settings_are_refused(folder: Path) -> None:
-    Run.create(folder, ABOUT)
+    saved(folder, 10)
     with pytest.raises(UserError, match=r"config\.a\.b: 1 there, 2 asked"):
         Run.create(folder, ABOUT | {"config": {"a": {"b": 2}}})
+
+
+def test_a_run_that_nothing_was_measured_in_takes_other_settings(folder: Path) -> None:
+    Run.create(folder, ABOUT)
+    assert Run.create(folder, ABOUT | {"config": {"a": {"b": 2}}}).manifest["config"] == {"a": {"b": 2}}
+
+
+def test_a_folder_with_other_files_is_no_place_for_a_run(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("")
+    with pytest.raises(UserError, match=r"thesis\.txt is there.*--run"):
+        Run.create(folder, ABOUT)
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_nobody_saws_off_the_folder_he_sits_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(folder, 10)
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match="from within"):
+        Run.create(".", ABOUT, new=True)
+
+
+def test_a_wrong_end_is_not_written_down(folder: Path) -> None:
+    with Run.create(folder, ABOUT | {"steps": None, "budget": 60.0}) as run:
+        run.log(10, loss=1.0)
+    with pytest.raises(UserError, match="--steps 1"):
+        Run.create(folder, ABOUT | {"steps": -5})
+    assert Run.open(folder).budget.seconds == 60
+
+
+def test_a_run_with_an_end_in_steps_gets_no_other_in_time(folder: Path) -> None:
+    saved(folder, 10)
+    with pytest.raises(UserError, match="goes to 100 steps; give more of those"):
+        Run.create(folder, ABOUT | {"steps": None, "budget": 60.0})
+
+
+def test_a_time_that_is_over_before_the_first_step(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: clock[0])
+    with Run.create(folder, ABOUT | {"steps": None, "budget": 1.0}) as run:
+        clock[0] += 61
+        assert not run.finished(0)
+        assert run.finished(8)
+
+
+def test_every_checkpoint_of_one_step_is_kept_until_two_newer_ones_are_there(folder: Path) -> None:
+    with Run.create(folder, ABOUT) as run:
+        for number in range(6):
+            assert run.save(10, state(number), {"updates": number}).exists()
+    with Run.create(folder, ABOUT) as run:
+        restored = run.restore(state(0))
+        assert restored is not None
+        assert value_of(restored[0]) == 5
+
+
+def test_rows_whose_checkpoints_are_gone_are_kept(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Run.create(folder, ABOUT) as run:
+        replay = empty()
+        fill(replay, range(5))
+        run.log(10, loss=1.0)
+        run.save(10, state(1), {}, replay)
+    durable.remove(folder / "checkpoints")
+    with Run.create(folder, ABOUT) as run:
+        assert run.restore(state(0), empty()) is None
+    assert "begins again at step 0" in caplog.text
+    assert list((folder / "replay.bad").glob("*.safetensors"))
+    assert (folder / "metrics.jsonl.bad").read_text().count("\n") == 1
+
+
+def test_a_file_where_a_folder_belongs(folder: Path) -> None:
+    Run.create(folder, ABOUT)
+    (folder / "checkpoints").write_text("")
+    with pytest.raises(UserError, match="checkpoints is a file"), Run.open(folder):
+        pass
+
+
+def forged(folder: Path, **changes: Any) -> None:
+    """Change what the newest checkpoint says of itself, and sign it again; None takes an entry out."""
+    path = checkpoints.listed(folder / "checkpoints")[0] / "manifest.json"
+    about = {name: it for name, it in (json.loads(path.read_text()) | changes).items() if it is not None}
+    about.pop("blake2b")
+    digest = hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=32).hexdigest()
+    path.write_text(json.dumps(about | {"blake2b": digest}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"counters": None}, {"counters": 3}, {"log": None}, {"log": "x"}, {"log": -5}, {"due": 5},
+        {"due": {"log": "x"}}, {"seconds": "long"}, {"step": "many"}, {"inserted": "x"}, {"files": {}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_signed_checkpoint_of_something_else_is_set_aside(folder: Path, changes: dict[str, Any]) -> None:
+    saved(folder, 10, 20)
+    forged(folder, **changes)
+    with Run.create(folder, ABOUT) as run:
+        restored = run.restore(state(0))
+        assert restored is not None
+        assert value_of(restored[0]) == 10
+
+
+def test_a_checkpoint_that_is_not_finite_is_refused(folder: Path) -> None:
+    saved(folder, 10, 20)
+    newest = checkpoints.listed(folder / "checkpoints")[0]
+    about = checkpoints.read_manifest(newest)
+    durable.remove(newest)
+    arrays = tree.to_arrays(state(20) | {"average": np.full(1, np.nan)})
+    checkpoints.save(
+        folder / "checkpoints", 20, {"state": arrays}, {name: about[name] for name in about if name != "files"}
+    )
+    assert value_of({"parameters": Run.open(folder).weights({"w": jnp.zeros(3)})}) == 10
 
 
 def test_new_sets_the_old_run_aside(folder: Path) -> None:

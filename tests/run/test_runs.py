@@ -65,6 +65,23 @@ def test_broken_folders_are_said_to_be(folder: Path) -> None:
     assert by_name(folder)["cart-b"]["state"] == "stopped"
 
 
+def test_a_run_itself_is_listed(folder: Path) -> None:
+    """And its checkpoints, which have manifests too, are not taken for runs."""
+    whole = [entry["run"] for entry in runs.list_runs(folder)]
+    assert [entry["run"] for entry in runs.list_runs(whole[0])] == [whole[0]]
+
+
+def test_folders_where_files_belong_break_one_line_only(folder: Path) -> None:
+    good = len(runs.list_runs(folder))
+    for name in ("lock", "metrics.jsonl"):
+        bad = folder / f"bad-{name}"
+        (bad / name).mkdir(parents=True)
+        (bad / "manifest.json").write_text((next(folder.glob("*/manifest.json"))).read_text())
+    entries = runs.list_runs(folder)
+    assert len(entries) == good + 2
+    assert sum(entry["state"].startswith("broken: ") for entry in entries) == 2
+
+
 def test_an_evaluation_counts_more_than_training(folder: Path) -> None:
     Run.open(folder / "cart-a").evaluated(100, **{"evaluation/mean": 475.5})
     assert by_name(folder)["cart-a"]["score"] == 475.5

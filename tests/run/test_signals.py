@@ -113,3 +113,50 @@ def test_a_second_signal_ends_a_process_that_is_stuck() -> None:
             process.kill()
     assert process.returncode == 143
     assert "second signal" in errors
+
+
+FORKED = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+from reverie.run.lock import Lock
+from reverie.run.signals import Signals
+lock, handling = Lock(Path(sys.argv[1])), Signals()
+handling.install()
+child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+child.start()
+time.sleep(0.5)
+again = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+again.start()
+child.terminate()
+child.join(20)
+print(child.exitcode, handling.received)
+handling.close()
+os.close(lock._descriptor)
+Lock(Path(sys.argv[1]))
+print("free")
+again.kill()
+"""
+
+
+def test_a_process_that_an_environment_forks_has_its_own_signals_and_holds_no_run(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "-15 0\nfree\n", done.stderr
+
+
+TWICE = """
+import os, signal, time
+from reverie.run.signals import Signals
+Signals().install()
+for _ in range(2):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.3)
+time.sleep(60)
+"""
+
+
+def test_the_second_signal_ends_though_nobody_reads_the_message() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", TWICE], stderr=writer, timeout=30)
+    os.close(writer)
+    assert done.returncode == 143

@@ -91,6 +91,8 @@ def _observation(word: str) -> ArraySpec:
 
 
 def _spaces(options: Estimate) -> Spaces:
+    if options.env and (options.observation or options.actions):
+        raise UserError("give --env, or --observation and --actions, but not both.")
     if options.env:
         from reverie.envs.make import make
 

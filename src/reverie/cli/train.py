@@ -26,6 +26,7 @@ class Train(Generic[Config]):
     examples:
       reverie train dreamer3 CartPole-v1 --size nano --budget 5m
       reverie train dreamer3 Pendulum-v1 --steps 30000 --seed 1 --run runs/pendulum
+      reverie train dreamer3 --help                    every setting of the method, --config.*
       reverie train dreamer3 my_package.worlds:Maze --environment.pixels --config.experience.train-ratio 32
     """
 
@@ -40,7 +41,7 @@ class Train(Generic[Config]):
     steps: int = 0
     """Train until so many steps of the simulator. 0: until the budget is used, or 100,000."""
     budget: Annotated[str, arg(metavar="TIME", help_behavior_hint="")] = ""
-    """Train for so long: 90s, 10m, 2h."""
+    """Train for so long: 90s, 10m, 2h (a bare number: seconds)."""
     seed: int = 0
     """Everything random in the run follows from it."""
     run: Annotated[str, arg(metavar="DIR", help_behavior_hint="")] = ""

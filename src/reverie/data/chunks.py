@@ -56,22 +56,25 @@ class Chunks:
 
     def keep(self, first: int) -> None:
         """Delete the chunks that lie wholly before row `first`."""
-        kept = [chunk for chunk in self.listed if first < chunk.end]
-        dropped = [chunk for chunk in self.listed if chunk not in kept]
+        dropped = [chunk for chunk in self.listed if chunk.end <= first]
         if dropped:
-            self._rewrite(kept)
+            self._rewrite([chunk for chunk in self.listed if first < chunk.end])
             for chunk in dropped:
                 durable.remove(self.folder / chunk.file)
 
-    def tidy(self, end: int) -> None:
-        """Delete what a crash left, unfinished files and chunks from row `end` on; set aside others without a line."""
+    def tidy(self, first: int, end: int) -> None:
+        """Delete what a crash left: unfinished files, chunks from row `end` on, and those that `keep` had dropped.
+
+        A dropped one has no line and lies wholly before row `first`. Others without a line are set aside.
+        """
         durable.sweep(self.folder)
         kept = [chunk for chunk in self.listed if chunk.end <= end]
         if kept != self.listed:
             self._rewrite(kept)
-        later, names = f"{end:014d}.safetensors", {chunk.file for chunk in kept}
+        earlier, later = f"{max(0, first - ROWS + 1):014d}.safetensors", f"{end:014d}.safetensors"
+        names = {chunk.file for chunk in kept}
         for path in sorted(self.folder.glob("*.safetensors")):
-            if path.name >= later:
+            if path.name >= later or (path.name < earlier and path.name not in names):
                 durable.remove(path)
             elif path.name not in names:
                 durable.replace(path, path.with_suffix(".bad"))

@@ -26,6 +26,9 @@ from reverie.errors import UserError
 TEMPORARY = ".writing-"
 """What the names of unfinished files and folders start with: never read, removed by `sweep`."""
 
+_BY = f"{TEMPORARY}by-"
+"""And what follows: the number of the process that is at it."""
+
 Content = bytes | Iterable[bytes | memoryview]
 """A file's bytes, whole or in pieces (so that gigabytes need no second copy)."""
 
@@ -87,12 +90,16 @@ class LocalDisk:
 
 
 _SPACE = (28, "The disk is full: free some space and run again.")
+_NAME = (2, "Choose another name for the folder.")
 _PERMISSION = (74, "Choose another folder, or change its permissions.")
+_LOCKS = (74, "This file system cannot lock files: put the run on another disk.")
 _FILES = (74, "Too many files are open: close some, or raise the limit (`ulimit -n`), and run again.")
 REFUSALS: dict[int, tuple[int, str]] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _PERMISSION),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), _FILES),
+    **dict.fromkeys((errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP), _LOCKS),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP), _NAME),
     errno.EIO: (74, "The disk does not work: check it, or choose another one, and run again."),
 }
 """What the operating system may refuse -> the exit code, and what to do."""
@@ -113,7 +120,7 @@ def using(disk: Disk) -> Iterator[None]:
 
 def write(path: Path, content: Content) -> None:
     """Replace a file's content; a reader or a crash sees the old or the new."""
-    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    temporary = _unfinished(path)
     with _explained(path):
         _make_folder(path.parent)
         _disk.write(temporary, content)
@@ -126,7 +133,7 @@ def commit_folder(path: Path, files: Mapping[str, Content]) -> None:
     """A new folder with these files, on the disk as a whole before it gets its name."""
     if path.exists():
         raise ValueError(f"commit_folder: {path} exists; a committed folder is never changed, choose another name")
-    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    temporary = _unfinished(path)
     with _explained(path):
         _make_folder(path.parent)
         _disk.remove(temporary)
@@ -187,13 +194,13 @@ def make_folder(path: Path) -> None:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Delete what a crash left unfinished directly in a folder; for the one who holds its lock.
+    """Delete what a crash left unfinished directly in a folder; what a living process is writing stays.
 
     A process that was killed may not have waited for the names it made, so that is done here.
     """
     if not folder.is_dir():
         return []
-    strays = sorted(folder.glob(f"{TEMPORARY}*"))
+    strays = [stray for stray in sorted(folder.glob(f"{TEMPORARY}*")) if not _is_being_written(stray)]
     for stray in strays:
         remove(stray)
     with _explained(folder):
@@ -226,32 +233,54 @@ def whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def lock(path: Path, holder: str) -> int | None:
-    """Take a lock that frees itself when the process ends: its descriptor (close it to let go), or None if it is held.
+    """Take a lock that frees itself when the process ends: what `unlock` takes, or None if somebody else holds it.
 
     The file then says who holds it.
     """
     with _explained(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         for _ in range(5):  # somebody who asks `is_locked` holds it for an instant
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(path, descriptor):
+                    os.ftruncate(descriptor, 0)
+                    _write_all(descriptor, holder.encode())
+                    _locks.add(descriptor)
+                    return descriptor
+                os.close(descriptor)  # the folder was renamed while we waited: the lock is another's
             except BlockingIOError:
+                os.close(descriptor)
                 time.sleep(0.05)
-                continue
-            _name_holder(descriptor, holder)
-            return descriptor
-        os.close(descriptor)
+            except OSError:
+                os.close(descriptor)
+                raise
         return None
 
 
-def _name_holder(descriptor: int, holder: str) -> None:
-    """Write into a lock who holds it; where that fails, nobody does."""
+def unlock(descriptor: int) -> None:
+    """Let a lock go."""
+    _locks.discard(descriptor)
+    os.close(descriptor)
+
+
+_locks: set[int] = set()
+
+
+def _forget_locks() -> None:
+    """In a process that an environment has forked: it must not hold a run that its parent has left."""
+    for descriptor in list(_locks):
+        unlock(descriptor)
+
+
+os.register_at_fork(after_in_child=_forget_locks)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether a path still leads to an open file."""
     try:
-        os.ftruncate(descriptor, 0)
-        _write_all(descriptor, holder.encode())
-    except OSError:
-        os.close(descriptor)
-        raise
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(path: Path) -> bool:
@@ -262,6 +291,25 @@ def is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def _unfinished(path: Path) -> Path:
+    """What a file or folder is called until it is whole; says who is at it, for a film may be drawn while we train."""
+    return path.with_name(f"{_BY}{os.getpid()}-{path.name}")
+
+
+def _is_being_written(stray: Path) -> bool:
+    """Whether the process that an unfinished file is named after is another one, and alive."""
+    pid = stray.name.removeprefix(_BY).partition("-")[0]
+    if not stray.name.startswith(_BY) or not pid.isdecimal() or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # somebody else's, and alive
+    return True
 
 
 def _is_torn(path: Path) -> bool:

@@ -5,8 +5,8 @@
     latents      what the model remembered at those rows, as stored now; `write_back` replaces them after an update
 
 A thread may draw while rows are added: a draw sees the `capacity` rows before `upto` whatever has been added since,
-for the ring keeps `SLACK` times more than the capacity. A batch drawn ahead of its use (`ahead=True`, `data.prefetch`)
-is not yet part of the state: `use(n)` makes it so. Nothing that is drawn depends on timing.
+for the ring keeps more rows than that. A batch drawn ahead of its use (`ahead=True`, `data.prefetch`) is not yet part
+of the state: `use(n)` makes it so. Nothing that is drawn depends on timing.
 
 On disk: rows in append-only chunks (`data.chunks`) made by `seal`; latents and counters in `state`, which belongs to
 the checkpoint. On sampling, a row followed by a reset that nobody announced is marked truncated.
@@ -26,7 +26,9 @@ from reverie.data.windows import Windows
 from reverie.types import Sequence, Spaces, Step
 
 SLACK = 1 / 16
-"""Share of the capacity kept beyond it (64 rows per stream at least), for draws that lag behind the insertion."""
+"""Share of the capacity kept beyond it, for draws that lag behind the insertion."""
+LEAST_SLACK = 64
+"""Rows per stream kept beyond the capacity at least."""
 
 _OBSERVATION = "observation."
 _FLAGS = ("terminated", "truncated", "is_first")
@@ -45,9 +47,12 @@ def bytes_per_step(spaces: Spaces, latents: Mapping[str, tuple[tuple[int, ...], 
     return bytes_per_row(_fields(spaces)) + bytes_per_row(latents)
 
 
-def steps_in(gibibytes: float, spaces: Spaces, latents: Mapping[str, tuple[tuple[int, ...], str]]) -> int:
-    """The capacity that a budget of memory allows."""
-    return int(gibibytes * 2**30 / (bytes_per_step(spaces, latents) * (1 + SLACK)))
+def steps_in(
+    gibibytes: float, spaces: Spaces, latents: Mapping[str, tuple[tuple[int, ...], str]], *, streams: int, lag: int
+) -> int:
+    """The capacity that a budget of memory allows, as `Replay` takes it; 0 or less if none."""
+    rows = gibibytes * 2**30 / bytes_per_step(spaces, latents)
+    return int(min(rows / (1 + SLACK), rows - streams * max(LEAST_SLACK, lag)))
 
 
 class Replay:
@@ -60,6 +65,7 @@ class Replay:
         length: rows of a window (the context step included).
         capacity: rows kept, over all streams.
         seed: of the draws.
+        lag: rows per stream that may be added between asking for a batch and using it.
         online: whether every row is first drawn once, in order.
     """
 
@@ -72,6 +78,7 @@ class Replay:
         length: int,
         capacity: int,
         seed: int,
+        lag: int = 0,
         online: bool = True,
     ) -> None:
         if capacity < streams * length:
@@ -81,7 +88,7 @@ class Replay:
             )
         self.streams, self.length, self.seed, self.online = streams, length, seed, online
         self._depth = capacity // streams  # rows kept per stream
-        ring = streams * (self._depth + max(64, int(self._depth * SLACK)))
+        ring = streams * (self._depth + max(LEAST_SLACK, lag, int(self._depth * SLACK)))
         remedy = "Give the replay fewer steps or fewer GiB."
         memory.check(ring * bytes_per_step(spaces, latents), f"A replay of {capacity} steps", remedy)
         self._rows = Ring(_fields(spaces), ring)
@@ -175,13 +182,15 @@ class Replay:
 
     def restore(self, folder: Path, state: Mapping[str, np.ndarray]) -> list[str]:
         """Read back what `seal` and `state` gave; what was lost is a gap, and one sentence each in the answer."""
-        inserted, following, taken, size, streams = state["counters"].tolist()
+        inserted, following, taken, size, streams = saved_counters(state).tolist()
         if (size, streams) != (self._rows.size, self.streams):
             raise ValueError(f"Replay.restore: saved with {streams} streams and {size} rows, this one has other sizes")
         saved = {name: (values.shape[1:], values.dtype) for name, values in state.items() if name != "counters"}
         here = {f"latents.{name}": (values.shape[1:], values.dtype) for name, values in self._latents.arrays.items()}
         if saved != here:
             raise ValueError(f"Replay.restore: saved with latents {saved}, this one has {here}")
+        if any(len(state[name]) != min(inserted, size) for name in here):
+            raise ValueError(f"Replay.restore: the latents are not of {inserted} rows")
         self.inserted = self._sealed = inserted
         self._next, self._taken = following, {following: taken}
         self._windows = Windows(self.streams, self.length)
@@ -196,7 +205,7 @@ class Replay:
     def _read(self, chunks: Chunks) -> list[str]:
         """Fill the ring from the disk; rows found nowhere become gaps."""
         held, messages = self._held(), []
-        chunks.tidy(self.inserted)  # later ones belong to a checkpoint that is gone
+        chunks.tidy(held, self.inserted)  # later ones belong to a checkpoint that is gone
         known = held
         for chunk in list(chunks.listed):
             if chunk.end <= held:
@@ -241,6 +250,14 @@ class Replay:
     def _held(self, inserted: int | None = None) -> int:
         """The first row that has not been overwritten."""
         return max(0, (self.inserted if inserted is None else inserted) - self._rows.size)
+
+
+def saved_counters(state: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Rows inserted, next batch, rows taken by the online queue, size, streams: of what `Replay.state` gave."""
+    counters = state.get("counters", np.empty(0))
+    if counters.shape != (5,) or counters.dtype != np.int64 or (counters < 0).any() or not counters[3:].all():
+        raise ValueError("the replay's counters are not there")
+    return counters
 
 
 def _fields(spaces: Spaces) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.environment import Environment
-from reverie.envs.make import Factory, make, name_of
+from reverie.envs.make import Factory, make, name_of, theirs
 from reverie.envs.rows import Command, Rows
 from reverie.errors import UserError
 from reverie.types import Spaces
@@ -25,7 +25,6 @@ class Facts(NamedTuple):
 
     spaces: Spaces
     repeat: int
-    fps: float
 
 
 class Host:
@@ -44,14 +43,9 @@ class Host:
 
     def facts(self) -> Facts:
         """Builds the environments."""
-        try:
+        with theirs(name_of(self._environment)):
             first, *_ = [self._built(line) for line in self.lines]
-        except UserError:
-            raise
-        except Exception as error:
-            text = f"{name_of(self._environment)} could not be made.\n{traceback.format_exc()}"
-            raise UserError(text, code=70) from error
-        return Facts(first.spaces, first.repeat, first.fps)
+        return Facts(first.spaces, first.repeat)
 
     def join(self, rows: Rows) -> None:
         """Takes its place at the table."""

@@ -101,6 +101,10 @@ def leaves(space: Space, path: tuple[Any, ...] = ()) -> Iterator[Leaf]:
         yield from leaves(inner, (*path, part))
     if not _parts(space) and not _why_dropped(space):
         name = "/".join(str(part) for part in path) or "observation"
+        if not name.isprintable():
+            raise UserError(
+                f"An observation is called {name!r}, and files are to hold it: use letters that can be printed."
+            )
         yield Leaf(name, path, space, _observation_spec(name, space))
 
 

@@ -6,13 +6,15 @@
 Wrappers, from the inside out: the environment's own, `TimeLimit`, `Repeat`, `Pixels`; then `Conversion`.
 """
 
+import contextlib
 import difflib
 import importlib
 import inspect
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,20 @@ def gym_make(name: str, config: EnvironmentConfig, render: bool, **arguments: An
         raise UserError(f"{name} is not installed: {remedy}", code=78) from error
 
 
+@contextlib.contextmanager
+def theirs(what: str) -> Generator[None, None, None]:
+    """Around the first making of an environment: what fails in a user's own code is told with its lines, as theirs."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        lines = traceback.format_exception(error)
+        raise UserError(
+            f"{what} could not be made, for a reason of its own:\n{''.join(lines).rstrip()}", code=70
+        ) from error
+
+
 def wrapped(env: Env, config: EnvironmentConfig, *, limited: bool) -> World:
     """The common wrappers, for suites whose environments need nothing of their own.
 
@@ -91,6 +107,8 @@ def _world(environment: str | Factory, config: EnvironmentConfig, render: bool) 
     if suite:
         return _built(suite, environment, config, render)
     module, colon, name = environment.partition(":")
+    if colon and not (module and name):
+        raise UserError(f"{environment!r} is no environment: write module:Class, or a Gymnasium id.")
     if not colon:
         return wrapped(gym_make(environment, config, render), config, limited=True)
     before = set(gymnasium.registry)
@@ -139,14 +157,15 @@ def _module(name: str, environment: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name.partition(".")[0] and error.name != name:
-            raise
-        raise UserError(
-            f"{environment!r}: there is no module {name!r} in {here} or among the installed packages."
-        ) from error
+    with theirs(environment):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name.partition(".")[0] and error.name != name:
+                raise UserError(f"{environment!r} needs {error.name!r}, which is not installed.", code=78) from error
+            raise UserError(
+                f"{environment!r}: there is no module {name!r} in {here} or among the installed packages."
+            ) from error
 
 
 def _attribute(module: Any, name: str) -> Factory | None:

@@ -32,6 +32,9 @@ from reverie.types import Spaces, Step
 TOLERANCE = 5
 WINDOW = 600.0
 
+_STATE = ("seed", "troubles", "episode", "length", "actions")
+"""What `Pool.state` gives besides the last rows."""
+
 
 class Pool:
     """`count` environments, in this process or in workers.
@@ -75,7 +78,7 @@ class Pool:
             self._crews = [Host(environment, config, range(count))]
         atexit.register(self.close)
         with self._closed_if_broken():
-            self.spaces, self.repeat, self.fps = [crew.facts() for crew in self._crews].pop()
+            self.spaces, self.repeat = [crew.facts() for crew in self._crews].pop()
             self._rows = Rows(self.spaces, count)
             for crew in self._crews:
                 crew.join(self._rows)
@@ -119,15 +122,11 @@ class Pool:
 
         Gives a sentence for each episode that did not come back as it was: it is cut (truncated) there.
         """
-        if len(state["episode"]) != self.count or int(state["seed"][0]) != self.seed:
-            raise ValueError(
-                f"Pool.restore: the state is of {len(state['episode'])} environments, seed {int(state['seed'][0])}; "
-                f"this pool has {self.count}, seed {self.seed}"
-            )
+        self._check(state)
         self._episode[:] = state["episode"]
-        self.failures, self.mended = state.get("troubles", np.zeros(2, np.int64)).tolist()  # older states lack them
+        self.failures, self.mended = state["troubles"].tolist()
         self.last = unflatten(state, self.spaces) if "reward" in state else None
-        played = np.split(state["actions"], np.cumsum(state["length"])[:-1])
+        played = np.split(state["actions"].copy(), np.cumsum(state["length"])[:-1])
         self._actions = [list(actions) for actions in played]
         if self.last is None:
             return []
@@ -143,6 +142,21 @@ class Pool:
         return [
             f"{self.id}, environment {line}: replaying its episode led elsewhere; it is cut." for line in sorted(lost)
         ]
+
+    def _check(self, state: dict[str, np.ndarray]) -> None:
+        """ValueError unless this is what `state` gives of such a pool."""
+        begun = (state.get("episode", np.empty(0)) >= 0).any()
+        here = self.state() | (flatten(self._rows.read()) if begun else {})
+        expected = {name: (array.shape, array.dtype) for name, array in here.items() if begun or name in _STATE}
+        played = int(state["length"].sum()) if "length" in state else 0
+        expected["actions"] = ((played, *self.spaces.action.shape), np.dtype(self.spaces.action.dtype))
+        found = {name: (array.shape, array.dtype) for name, array in state.items()}
+        if found != expected:
+            raise ValueError(f"Pool.restore: the state is of {found}, this pool's is of {expected}")
+        if int(state["seed"][0]) != self.seed:
+            raise ValueError(f"Pool.restore: the state is of seed {int(state['seed'][0])}, this pool's is {self.seed}")
+        if (state["length"] < 0).any() or (state["episode"] < -1).any():
+            raise ValueError("Pool.restore: the state has episodes of less than nothing")
 
     def close(self) -> None:
         """Ends the environments and their workers. Called at exit too."""
@@ -274,4 +288,10 @@ def _hired(
             "function at the top level of a module, or its name as a string 'module:Class'. Or use workers=0."
         )
     shares = np.array_split(np.arange(count), min(workers, count))
-    return [Worker(environment, config, [int(line) for line in share], **deadlines) for share in shares]
+    with contextlib.ExitStack() as stack:
+        hired: list[Worker] = []
+        for share in shares:
+            hired.append(Worker(environment, config, [int(line) for line in share], **deadlines))
+            stack.callback(hired[-1].close)
+        stack.pop_all()  # all of them are there, and stay
+    return hired

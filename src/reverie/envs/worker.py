@@ -201,7 +201,7 @@ def main(
 ) -> None:
     """The process: obeys until told to stop or left alone."""
     _leave_with(parent, watched)
-    threading.Thread(target=_end_with, args=(connection.fileno(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(connection.fileno(), parent), daemon=True).start()
     faulthandler.enable(words.handle)
     faulthandler.register(signal.SIGUSR1, words.handle)
     host = Host(environment, config, lines)
@@ -221,12 +221,18 @@ def main(
         connection.send(("fault", (str(error), error.code)))
 
 
-def _end_with(pipe: int) -> None:
+def _end_with(pipe: int, parent: int) -> None:
     """Ends the process when the other end of the pipe is closed, whatever the environment is doing."""
     hung_up = select.poll()
     hung_up.register(pipe, 0)  # a hang-up is reported unasked, and what is to be read is not ours
-    hung_up.poll()
+    while not hung_up.poll(1000) and os.getppid() == parent:  # macOS reports no hang-up, so the parent is looked at too
+        pass
     os._exit(1)
+
+
+def _obey_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _leave_with(parent: int, watched: bool) -> None:
@@ -240,6 +246,7 @@ def _leave_with(parent: int, watched: bool) -> None:
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)  # hung up when the worker dies, which ends what it has started
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which an environment's own processes would inherit
+    os.register_at_fork(after_in_child=_obey_signals)  # or the handler, where they are not started but forked
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and children would outlive the terminal
     if sys.platform == "linux" and watched:
         ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)

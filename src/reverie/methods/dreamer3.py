@@ -10,8 +10,9 @@ Hafner, Pasukonis, Ba, Lillicrap, "Mastering diverse control tasks through world
     optimiser     one AGC + LaProp for everything, learning rate warmed up from 0
 
 Losses are over [batch, time] or [start, horizon]; start b * time + t is the posterior state at (b, t).
-Deviates: the discrete actor mixes in 1 % uniform, as the papers (the authors' code forgets it); updates of one dispatch
-read latents as stored before it (`dispatch` > 1); `nano` and `tiny` are ours, for CPUs: see SIZES.
+Deviates: the discrete actor mixes in 1 % uniform, as the papers (the authors' code forgets it); batches are drawn one
+dispatch ahead, and its updates read latents as stored before it; the replay keeps at most 8 GiB; updates that are not
+finite are skipped; float32 on CPUs; images of any size (`nn.image`); `nano` and `tiny` are ours, for CPUs: see SIZES.
 """
 
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ from reverie.run import devices, failure
 from reverie.run.dispatch import dispatch
 from reverie.run.experience import Experience, ExperienceConfig, Stack
 from reverie.run.run import Run
+from reverie.run.settings import check_range
 from reverie.types import Sequence, Spaces
 
 
@@ -96,14 +98,11 @@ class Config:
     """What networks compute in: float32, bfloat16, or auto (bfloat16 on accelerators, float32 on CPUs)."""
 
     def __post_init__(self) -> None:
-        for name in ("depth", "units", "batch", "horizon"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Config.{name} must be at least 1, got {getattr(self, name)}")
-        if self.length < 2 or self.discount_horizon <= 1 or not 0 <= self.lambda_ <= 1:
-            raise ValueError(
-                "Config: length must be at least 2, discount_horizon above 1, lambda_ in [0, 1]; got "
-                f"length={self.length}, discount_horizon={self.discount_horizon}, lambda_={self.lambda_}"
-            )
+        check_range(self, ("depth", "units", "batch", "horizon"), 1)
+        check_range(self, ("length", "discount_horizon"), 2)
+        check_range(self, ("lambda_", "return_rate", "slow_rate"), 0, 1)
+        check_range(self, ("free_nats", "dynamics_scale", "representation_scale", "replay_value_scale"), 0)
+        check_range(self, ("entropy", "learning_rate", "warmup", "gradient_clip"), 0)
         if self.dtype not in devices.DTYPES:
             raise ValueError(f"Config.dtype must be one of {', '.join(devices.DTYPES)}, got {self.dtype!r}")
 
@@ -124,7 +123,7 @@ NANO = Config(
     learning_rate=3e-4, warmup=200,
     experience=ExperienceConfig(environments=8, train_ratio=48.0, capacity=1_000_000, gibibytes=2.0, dispatch=8),
 )  # fmt: skip
-"""Ours: vectors on a CPU in minutes. Shorter sequences, 7.5 times the step size, a fifth of the warm-up."""
+"""Ours: vectors on a CPU in minutes. A quarter of the length, 7.5 times the step size, a fifth of the warm-up."""
 TINY = replace(NANO, rssm=RSSMConfig(deter=512, hidden=128, stoch=32, classes=8), depth=8, units=128)
 """Ours: small images on a CPU in an hour."""
 
@@ -357,8 +356,8 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
         learner = initialise(experience.spaces, config, key=learner_key)
         experience.begin(policy(learner.model), learner.model.world.latents, lambda memory: memory.latents, key=act_key)
         learner = devices.copy(experience.restore(run, learner))
-        recent = {}
         while not run.finished(experience.steps):
+            recent = {}  # of this turn alone, for a resumed run knows of no other
             for episode in experience.collect(devices.first(policy(learner.model))):
                 run.log(experience.steps, **{"episode/return": episode.score, "episode/length": episode.length})
             for stack in experience.batches():

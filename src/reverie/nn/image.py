@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from reverie.errors import UserError
 from reverie.nn.conv import Conv
 from reverie.nn.linear import BlockLinear, Linear
 from reverie.nn.mlp import Hidden
@@ -90,9 +91,9 @@ class ImageDecoder(eqx.Module):
         """`stoch` is the width of the flattened stochastic part; the hidden layer on it is 2 * units wide."""
         channels = (shape[2], *(depth * multiplier for multiplier in multipliers))
         if channels[-1] % blocks:
-            raise ValueError(
+            raise UserError(
                 f"ImageDecoder: {blocks} blocks must divide the {channels[-1]} channels of the smallest map "
-                f"(depth={depth} times the last of multipliers={multipliers})"
+                f"(depth={depth} times the last of multipliers={multipliers}): choose other ones"
             )
         height, width = padded(shape, len(multipliers))
         entry = height * width // 4 ** len(multipliers) * channels[-1]

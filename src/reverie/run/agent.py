@@ -41,10 +41,18 @@ class Agent:
     """
 
     def __init__(
-        self, run: Path, trained: Trained, environment: World, options: EnvironmentConfig, conversions: Environment
+        self,
+        run: Path,
+        trained: Trained,
+        environment: World,
+        options: EnvironmentConfig,
+        conversions: Environment,
+        step: int = 0,
     ) -> None:
         self.run = run
         """The run folder."""
+        self.step = step
+        """Simulator steps that it had learned from."""
         self.trained = trained
         """The world model, the policy and the heads."""
         self.environment = environment
@@ -77,6 +85,10 @@ class Agent:
             is_first: of a batch, which begin another episode with this observation.
         """
         count = self._batch or 1
+        if self._batch and len(_leaf(observation)) != count:
+            raise ValueError(
+                f"Agent.act: {len(_leaf(observation))} observations came; after reset(batch={count}) it needs {count}"
+            )
         singles = [_at(observation, place) for place in range(count)] if self._batch else [observation]
         rows = [self._conversions.observe(self._picture(single)) for single in singles]
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
@@ -109,10 +121,21 @@ def _act(policy: AbstractPolicy[Any], carry: Any, observation: Any, is_first: An
     return jax.vmap(act)(carry, observation, is_first, jr.split(key, len(is_first)))
 
 
+def _leaf(observation: Any) -> Any:
+    """Some array of a batch of observations."""
+    while isinstance(observation, dict | tuple) and len(observation) and not _is_texts(observation):
+        observation = next(iter(observation.values())) if isinstance(observation, dict) else observation[0]
+    return observation
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+
+
 def _at(batched: Any, place: int) -> Any:
     """One of a batch of observations, as vector environments stack them."""
     if isinstance(batched, dict):
         return {name: _at(part, place) for name, part in batched.items()}
-    if isinstance(batched, tuple) and not all(isinstance(part, str) for part in batched):
+    if isinstance(batched, tuple) and not _is_texts(batched):
         return tuple(_at(part, place) for part in batched)
     return batched[place]

@@ -1,5 +1,6 @@
 """How long a run lasts: in simulator steps, or in time, which becomes steps once it is over."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -18,8 +19,12 @@ class Budget:
     def __post_init__(self) -> None:
         if self.steps is None and self.seconds is None:
             raise UserError("A run needs an end: give --steps N or --budget 10m.")
-        if (self.steps is not None and self.steps <= 0) or (self.seconds is not None and self.seconds <= 0):
-            raise UserError(f"A budget must be positive, got {self.steps} steps and {self.seconds} seconds.")
+        if self.steps is not None and (isinstance(self.steps, bool) or not isinstance(self.steps, int)):
+            raise UserError(f"steps is a whole number, got {self.steps!r}.")
+        if self.steps is not None and self.steps <= 0:
+            raise UserError(f"A run of {self.steps} steps has no end to train until: give --steps 1 or more.")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise UserError(f"A run of {self.seconds:g} seconds is none: give --budget 90s, 10m or 2h.")
 
     def fraction(self, step: int, seconds: float) -> float:
         """How much is used up; 1 or more is the end."""

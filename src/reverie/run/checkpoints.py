@@ -43,11 +43,8 @@ def save(root: Path, step: int, parts: Mapping[str, Mapping[str, np.ndarray]], a
     files = {name: {"bytes": tensors.size(it), "blake2b": tensors.digest(it)} for name, it in packed.items()}
     manifest: dict[str, Any] = {**about, "format": FORMAT, "step": step, "files": files}
     manifest["blake2b"] = _digest(manifest)
-    folder = root / f"{step:012d}"
-    again = 0
-    while folder.exists():
-        again += 1
-        folder = root / f"{step:012d}-{again}"
+    again = max((order[1] + 1 for there in listed(root) if (order := _order(there)) and order[0] == step), default=0)
+    folder = root / (f"{step:012d}-{again}" if again else f"{step:012d}")
     durable.commit_folder(folder, {**packed, MANIFEST: json.dumps(manifest, indent=1).encode()})
     return folder
 
@@ -96,6 +93,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     _check_files(manifest.get("files"))
     return manifest
+
+
+def check(manifest: dict[str, Any]) -> None:
+    """ValueError unless it says what `Run.save` says of every checkpoint, and the state is among the files."""
+    due, numbers = manifest.get("due"), [manifest.get(name) for name in ("step", "log")]
+    numbers += [manifest.get("inserted", 0), *(due.values() if isinstance(due, dict) else [None])]
+    seconds = manifest.get("seconds")
+    if not all(type(number) is int and number >= 0 for number in numbers) or not isinstance(seconds, int | float):
+        raise ValueError(f"{MANIFEST} does not say how far the run was")
+    if not isinstance(manifest.get("counters"), dict) or f"{STATE}.safetensors" not in manifest["files"]:
+        raise ValueError(f"{MANIFEST} does not hold the state of a run")
 
 
 def set_aside(folder: Path) -> None:

@@ -58,6 +58,10 @@ class Collector:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> list[str]:
         """Go on from `state`; a sentence for each episode that could not be."""
+        counted = [state.get(name, np.empty(0)) for name in ("scores", "lengths", "steps")]
+        found = [(array.shape, array.dtype) for array in counted]
+        if found != [((self._pool.count,), np.float64), ((self._pool.count,), np.int64), ((), np.int64)]:
+            raise ValueError(f"Collector.restore: no scores of {self._pool.count} environments")
         pool = {name.removeprefix("pool."): values for name, values in state.items() if name.startswith("pool.")}
         self._scores, self._lengths = state["scores"].copy(), state["lengths"].copy()
         self.steps = int(state["steps"])

@@ -9,8 +9,10 @@ once the replay holds batch * length windows. Batches are drawn one stack ahead,
 when the stack before was taken; latents are read when it is taken. It all depends on counters, never on timing.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -26,10 +28,12 @@ from reverie.data.replay import Replay, steps_in
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import Factory
 from reverie.envs.pool import Pool
+from reverie.errors import UserError
 from reverie.protocol import AbstractPolicy
 from reverie.run import devices
 from reverie.run.collect import Collector, Episode
 from reverie.run.run import Run
+from reverie.run.settings import check_range
 from reverie.types import Sequence, Step
 
 
@@ -51,11 +55,8 @@ class ExperienceConfig:
     """Updates per compiled call; they share the latents stored before it."""
 
     def __post_init__(self) -> None:
-        for name, low in {"environments": 1, "workers": 0, "train_ratio": 0, "capacity": 1, "dispatch": 1}.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"ExperienceConfig.{name} must be at least {low}, got {getattr(self, name)}")
-        if self.gibibytes <= 0:
-            raise ValueError(f"ExperienceConfig.gibibytes must be above 0, got {self.gibibytes}")
+        check_range(self, ("environments", "capacity", "dispatch"), 1)
+        check_range(self, ("workers", "train_ratio", "gibibytes"), 0)
 
 
 class Stack(NamedTuple):
@@ -116,13 +117,30 @@ class Experience:
 
     def begin(self, policy: AbstractPolicy[Any], latents: Latents, remember: Remember, *, key: PRNGKeyArray) -> None:
         """The policy whose memory every environment starts with; what is stored with each row, and how to take it."""
-        rows, config = self._length + 1, self._config
-        capacity = min(config.capacity, steps_in(config.gibibytes, self.spaces, latents))
+        rows, streams, lag = self._length + 1, self._config.environments, self._lag
+        allowed = steps_in(self._config.gibibytes, self.spaces, latents, streams=streams, lag=lag)
+        capacity = min(self._config.capacity, allowed)
+        needed = streams * (rows - 1 + -(-self._batch * self._length // streams))
+        if capacity < needed:
+            limit = "capacity" if self._config.capacity < needed else "gibibytes"
+            raise UserError(
+                f"The replay would hold {max(capacity, 0):,} steps; {streams} environments and updates of "
+                f"{self._batch} sequences of {self._length} steps need {needed:,}. Raise --config.experience.{limit}."
+            )
         self._replay = Replay(
-            self.spaces, latents, streams=config.environments, length=rows, capacity=capacity, seed=self._seed
+            self.spaces, latents, streams=streams, length=rows, capacity=capacity, seed=self._seed, lag=lag
         )
         self._collector = Collector(self._pool, self._replay)
-        self._acting = Acting(policy, config.environments, remember, key=key)
+        self._acting = Acting(policy, streams, remember, key=key)
+
+    @property
+    def _lag(self) -> int:
+        """Rows per environment that are added while the batches of a stack wait for their turn."""
+        config = self._config
+        if not config.train_ratio:
+            return 0  # nothing is ever drawn
+        rows = config.dispatch * self._batch * self._length / (config.train_ratio * config.environments)
+        return math.ceil(rows) + 1
 
     def collect(self, policy: AbstractPolicy[Any]) -> list[Episode]:
         """One step of every environment; the episodes that ended with it."""
@@ -176,9 +194,10 @@ class Experience:
         restored = run.restore({"learner": learner, "memory": self._acting.memory}, self._replay, self._collector)
         if restored is None:
             return learner
-        state, counters, _ = restored
+        state, counters, source = restored
+        self._check(counters, source)
         self._owed, self._taken = counters["owed"], counters["taken"]
-        self.skipped, self.skipped_in_a_row = (counters.get(name, 0) for name in ("skipped", "skipped_in_a_row"))
+        self.skipped, self.skipped_in_a_row = counters["skipped"], counters["skipped_in_a_row"]
         self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
         if counters["asked"] and all(map(self._replay.windows, counters["asked"])):  # or so much is lost: begin anew
             self._draw_ahead(counters["asked"])
@@ -193,6 +212,19 @@ class Experience:
         if self._prefetch is not None:
             self._prefetch.close()
         self._pool.close()
+
+    def _check(self, counters: Mapping[str, Any], source: Path) -> None:
+        """What `save` counted: nothing else is gone on from."""
+        whole = [counters.get(name) for name in ("taken", "acts", "skipped", "skipped_in_a_row")]
+        asked = counters.get("asked")
+        fits = isinstance(asked, list) and isinstance(counters.get("owed"), int | float)
+        fits = fits and all(type(number) is int and number >= 0 for number in [*whole, *(asked or [])])
+        if not fits or max(asked or [0]) > self._replay.inserted:
+            raise UserError(
+                f"{source} is whole, but does not say how far the collecting was. "
+                "Use the version of Reverie that wrote it, or start again with --new.",
+                code=64,
+            )
 
     def _draw_ahead(self, uptos: list[int]) -> None:
         self._prefetch = Prefetch(self._replay, self._batch, start=self._taken)

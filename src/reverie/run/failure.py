@@ -63,8 +63,16 @@ def read(folder: Path, learner: PyTree) -> tuple[PyTree, Stack]:
     """A learner like `learner`, and the batches [dispatch, ...] that failed last."""
     if not (folder / "learner.safetensors").exists():
         raise UserError(f"{folder} is no failure of a run: those lie in RUN/{FOLDER}/, if there was one.")
-    parts = {name: tensors.unpack(tensors.map_file(folder / f"{name}.safetensors")) for name in ("learner", "stack")}
-    return tree.from_arrays(learner, parts["learner"], source=str(folder)), _stack(parts["stack"])
+    try:
+        parts = {
+            name: tensors.unpack(tensors.map_file(folder / f"{name}.safetensors")) for name in ("learner", "stack")
+        }
+        stack = _stack(parts["stack"])
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder} is damaged: {error}. Restore it from a copy, or train on: it is made again.", code=64
+        ) from error
+    return tree.from_arrays(learner, parts["learner"], source=str(folder)), stack
 
 
 def _stack(arrays: Mapping[str, np.ndarray]) -> Stack:
@@ -72,6 +80,8 @@ def _stack(arrays: Mapping[str, np.ndarray]) -> Stack:
     rows = _under("sequence.", arrays)
     observation = _under("observation.", rows)
     rest = {name: array for name, array in rows.items() if name in Sequence._fields}
+    if rest.keys() != set(Sequence._fields[1:]):
+        raise ValueError(f"its batches have {sorted(rest)} and not {sorted(Sequence._fields[1:])}")
     return Stack(Sequence(observation=observation, **rest), _under("context.", arrays))
 
 

@@ -6,15 +6,20 @@ however they were cut into chunks, and its latents; and the metrics up to there,
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reverie.data import objects
 from reverie.data.chunks import Chunks
+from reverie.data.replay import saved_counters
 from reverie.errors import UserError
 from reverie.run import checkpoints, log
+
+_logger = logging.getLogger("reverie")
 
 CLOCK = ("seconds",)
 """What of a line of metrics depends on the clock."""
@@ -28,6 +33,7 @@ def fingerprint(run: str | Path) -> str:
         raise UserError(f"{run} has no checkpoint yet. Train it: `reverie resume {run}`.")
     try:
         checkpoint = checkpoints.load(newest[0])
+        checkpoints.check(checkpoint.about)
         pieces = {
             "state": _digest(_parts(checkpoint)),
             "counters": checkpoint.about["counters"],
@@ -36,7 +42,8 @@ def fingerprint(run: str | Path) -> str:
         }
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{newest[0]} cannot be read: {error}. `reverie resume {run}` goes on without it.", code=64
+            f"The state of {run} cannot be read: {error}. `reverie resume {run}` goes on without what is damaged.",
+            code=64,
         ) from error
     return hashlib.blake2b(json.dumps(pieces, sort_keys=True).encode(), digest_size=32).hexdigest()
 
@@ -60,7 +67,7 @@ def _replay(folder: Path, counters: dict[str, np.ndarray] | None) -> dict[str, A
     """Which rows are held, and a digest of each of their fields."""
     if counters is None:
         return {}
-    inserted, _, _, size, _ = counters["counters"].tolist()
+    inserted, _, _, size, _ = saved_counters(counters).tolist()
     oldest, ranges = max(0, inserted - size), []
     fields: dict[str, Any] = {}
     chunks = Chunks(folder)
@@ -72,11 +79,19 @@ def _replay(folder: Path, counters: dict[str, np.ndarray] | None) -> dict[str, A
             for name, values in chunks.read(chunk).items():
                 rows = np.ascontiguousarray(values[first - chunk.first :])
                 fields.setdefault(name, hashlib.blake2b(digest_size=32)).update(rows.reshape(-1).view(np.uint8).data)
+    if ranges != [oldest, inserted] and inserted:
+        _logger.warning("%s lacks rows; it holds %s of %d to %d", folder, ranges, oldest, inserted)
     return {"ranges": ranges} | {name: state.hexdigest() for name, state in fields.items()}
 
 
-def _metrics(path: Path, size: int) -> list[dict[str, Any]]:
+def _metrics(path: Path, size: int) -> list[Any]:
     """The lines of the first `size` bytes."""
     lines = path.read_bytes()[:size].splitlines() if path.exists() else []
-    entries = [json.loads(line) for line in lines]
-    return [{name: value for name, value in entry.items() if name not in CLOCK} for entry in entries]
+    return [_without_clock(line) for line in lines]
+
+
+def _without_clock(line: bytes) -> Any:
+    try:
+        return {name: value for name, value in objects.parse(line).items() if name not in CLOCK}
+    except ValueError:  # a damaged line is what it is
+        return line.decode("latin-1")

@@ -26,7 +26,7 @@ class Lock:
     def close(self) -> None:
         """Let another process have the folder."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            durable.unlock(self._descriptor)
             self._descriptor = None
 
 

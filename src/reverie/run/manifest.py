@@ -64,6 +64,11 @@ def read(directory: Path) -> dict[str, Any]:
             raise UserError(f"{path} has a field {name!r}, which is none of a run. Take it out.", code=64)
         if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
             raise UserError(f"{path} says that {name!r} is {value!r}. Restore it from a copy.", code=64)
+    missing = [name for name in ("seed", *_END) if name not in manifest]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}. Restore it from a copy.", code=64)
+    if not all(type(often) in (int, float) and often >= 0 for often in manifest.get("every", {}).values()):
+        raise UserError(f"{path} says that 'every' is {manifest['every']}. Restore it from a copy.", code=64)
     return manifest
 
 
@@ -90,6 +95,8 @@ def continued(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) -
                 "Give at least that many, or start afresh with --new."
             )
         merged["steps"] = steps
+    elif budget is not None and old.get("steps") is not None and old.get("budget") is None:
+        raise UserError(f"{directory} goes to {old['steps']} steps; give more of those, --steps, not a time.")
     elif budget is not None and budget > (old.get("budget") or 0):
         merged |= {"steps": None, "budget": budget}
     return merged

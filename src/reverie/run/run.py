@@ -30,7 +30,7 @@ from jaxtyping import PyTree
 from reverie.data import durable
 from reverie.data.replay import Replay
 from reverie.errors import UserError
-from reverie.run import checkpoints, log, manifest, tree
+from reverie.run import checkpoints, lock, log, manifest, tree
 from reverie.run.budget import Budget
 from reverie.run.collect import Collector
 from reverie.run.lock import Lock
@@ -41,6 +41,9 @@ EVERY: dict[str, float] = {"checkpoint": 60, "log": 500, "evaluate": 0}
 
 SHARE = 0.1
 """Of the time, the most that is spent on saving: where a checkpoint is large, the next one comes later."""
+
+_OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", "replay", "media"}
+"""What a run that nothing was saved of may have left."""
 
 Progress = Callable[[int, Mapping[str, Any]], None]
 
@@ -87,14 +90,16 @@ class Run:
         if new and (directory / manifest.FILE).exists():
             _set_aside(directory)
         asked = manifest.completed(description)
-        if not (directory / manifest.FILE).exists():
+        if not (directory / manifest.FILE).exists() or not _is_begun(directory):
             Budget(asked["steps"], asked["budget"])
+            _refuse_foreign(directory)
             durable.make_folder(directory)
             with contextlib.closing(Lock(directory)):
-                if not (directory / manifest.FILE).exists():  # or somebody was quicker
+                if not _is_begun(directory):  # or somebody was quicker
                     manifest.write(directory, asked)
         old = manifest.read(directory)
         merged = manifest.continued(old, asked, directory)
+        Budget(merged["steps"], merged["budget"])
         if merged != old:
             with contextlib.closing(Lock(directory)):
                 manifest.write(directory, merged)
@@ -125,15 +130,17 @@ class Run:
 
     def __enter__(self) -> "Run":
         with contextlib.ExitStack() as stack:
-            lock = stack.enter_context(contextlib.closing(Lock(self.directory)))
-            for folder in (self.directory, self._checkpoints, self.media):
+            held = stack.enter_context(contextlib.closing(Lock(self.directory)))
+            for folder in (self.directory, self._checkpoints, self._replay, self.media, self.directory / "failures"):
+                if folder.exists() and not folder.is_dir():
+                    raise UserError(f"{folder} is a file, and a run keeps a folder there. Move it away.", code=74)
                 durable.sweep(folder)
             self._log.repair()
+            self._signals, self.stop = Signals(), 0
+            self._signals.install()
             stack.pop_all()  # all is well: the lock is kept
-        self._lock = lock
-        self._signals, self.stop = Signals(), 0
+        self._lock = held
         self._entered = self._saved = time.monotonic()
-        self._signals.install()
         return self
 
     def __exit__(
@@ -149,7 +156,7 @@ class Run:
         """Whether the budget is used up. The end of a budget of time is noted in steps, so that it stays the end."""
         self.step, self.stop = step, self._signals.received
         self._show(step)
-        if self.budget.fraction(step, self.seconds) < 1:
+        if not step or self.budget.fraction(step, self.seconds) < 1:  # the first step may have to be compiled for long
             return False
         if self.manifest["steps"] is None and self._lock:
             self.manifest["steps"] = step
@@ -235,15 +242,21 @@ class Run:
         self._must_be_entered("restore")
         checkpoint = self._newest()
         if checkpoint is None:
-            durable.remove(self._replay)
-            self._log.cut(0)
+            self._begin_again()
             return None
         about, messages = checkpoint.about, []
         state = tree.from_arrays(like, checkpoint.parts["state"], source=str(checkpoint.folder))
-        if replay is not None:
-            messages += replay.restore(self._replay, checkpoint.parts["replay"])
-        if collector is not None:
-            messages += collector.restore(checkpoint.parts["collector"])
+        try:
+            if replay is not None:
+                messages += replay.restore(self._replay, checkpoint.parts.get("replay", {}))
+            if collector is not None:
+                messages += collector.restore(checkpoint.parts.get("collector", {}))
+        except ValueError as error:
+            raise UserError(
+                f"{checkpoint.folder} is whole, but none of such a run: {error}. "
+                "Use the version of Reverie that wrote it, or start again with --new.",
+                code=64,
+            ) from error
         self._log.cut(about["log"])
         self._before, self._entered, self._due = about["seconds"], time.monotonic(), dict(about["due"])
         self.step = about["step"]
@@ -257,7 +270,7 @@ class Run:
         checkpoint = self._newest(only=checkpoints.STATE)
         if checkpoint is None:
             raise UserError(f"{self.directory} has no checkpoint yet. Train it: `reverie resume {self.directory}`.")
-        arrays = checkpoint.parts[checkpoints.STATE]
+        arrays, self.step = checkpoint.parts[checkpoints.STATE], checkpoint.about["step"]
         chosen = {name.removeprefix(f"{under}."): it for name, it in arrays.items() if name.startswith(f"{under}.")}
         return tree.from_arrays(like, chosen, source=str(checkpoint.folder))
 
@@ -273,6 +286,18 @@ class Run:
         if self._lock is None:
             raise ValueError(f"Run.{what}: only the one who holds the run may; write `with run:` around it")
 
+    def _begin_again(self) -> None:
+        """From step 0. Rows on the disk were saved for a checkpoint that somebody has taken away: they are kept."""
+        if self._replay.exists() and any(self._replay.iterdir()):
+            self.note(
+                "there is no checkpoint, so it begins again at step 0; the old replay and metrics are kept as *.bad"
+            )
+            for path in (self._replay, self._log.path):
+                if path.exists():
+                    durable.remove(path.with_name(f"{path.name}.bad"))
+                    durable.replace(path, path.with_name(f"{path.name}.bad"))
+        self._log.cut(0)
+
     def _newest(self, only: str | None = None) -> checkpoints.Checkpoint | None:
         """The newest checkpoint that verifies; those that do not are set aside by whoever holds the lock."""
         bad: list[Path] = []
@@ -280,10 +305,15 @@ class Run:
         for folder in checkpoints.listed(self._checkpoints):
             try:
                 found = checkpoints.load(folder, only)
+                checkpoints.check(found.about)
+                name = tree.first_non_finite(found.parts[checkpoints.STATE])
+                if name is not None:
+                    raise ValueError(f"{name!r} is not finite")
                 break
             except (OSError, ValueError) as error:
                 self.note(f"checkpoint {folder.name} cannot be used: {error}")
                 bad.append(folder)
+                found = None
         if found is None and bad:
             raise UserError(
                 f"None of the {len(bad)} checkpoints in {self._checkpoints} can be read (see above). "
@@ -323,8 +353,27 @@ class Run:
             self.progress(step, scalars or {})
 
 
+def _is_begun(directory: Path) -> bool:
+    """Whether anything was measured or saved under the manifest that is there."""
+    return any((directory / name).exists() for name in (checkpoints.FOLDER, log.FILE, log.EVALUATIONS))
+
+
+def _refuse_foreign(directory: Path) -> None:
+    """A run does not mix with what is not its own."""
+    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    foreign = [name for name in there if name not in _OWN and not name.startswith(durable.TEMPORARY)]
+    if foreign:
+        raise UserError(
+            f"{directory} is no run and not empty: {foreign[0]} is there. Choose another folder with --run."
+        )
+
+
 def _set_aside(directory: Path) -> None:
     """Rename a run that nobody is writing to."""
+    if Path.cwd().is_relative_to(directory.resolve()):
+        raise UserError(
+            f"{directory} cannot be set aside from within. Go to another folder, and give its path from there."
+        )
     with contextlib.closing(Lock(directory)):
         number, target = 1, directory.with_name(f"{directory.name}-old")
         while target.exists():

@@ -16,7 +16,9 @@ def list_runs(folder: str | Path = FOLDER) -> list[dict[str, Any]]:
     Each has run, method, environment, size, seed, steps, score, created and state;
     `state` is `running`, `finished`, `stopped`, `new`, or `broken: why`.
     """
-    entries = [describe(directory) for directory in _directories(Path(folder))]
+    folder = Path(folder)
+    directories = [folder] if (folder / manifest.FILE).is_file() else _directories(folder)
+    entries = [describe(directory) for directory in directories]
     return sorted(entries, key=lambda entry: (entry["created"] or "", entry["run"]))
 
 
@@ -28,13 +30,13 @@ def describe(directory: str | Path) -> dict[str, Any]:
         about = manifest.read(directory)
         entries = log.read(directory / log.FILE)
         evaluations = log.read(directory / log.EVALUATIONS)
+        newest = checkpoints.listed(directory / checkpoints.FOLDER)[:1]
+        logged = [entry["step"] for entry in entries[-1:] if isinstance(entry.get("step"), int)]
+        steps = max([checkpoints.step_of(path) for path in newest] + logged, default=0)
+        state = _state(directory, about, steps)
     except (UserError, OSError) as error:
         return {"run": str(directory), **empty, "state": f"broken: {error}"}
-    newest = checkpoints.listed(directory / checkpoints.FOLDER)[:1]
-    logged = [entry["step"] for entry in entries[-1:] if isinstance(entry.get("step"), int)]
-    steps = max([checkpoints.step_of(path) for path in newest] + logged, default=0)
     known = {name: about.get(name) for name in ("method", "environment", "size", "seed", "created")}
-    state = _state(directory, about, steps)
     return {
         "run": str(directory),
         **empty,

@@ -5,6 +5,7 @@ A name is a path of fields, `optimiser.learning_rate`; a wrong one is answered w
 
 import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
@@ -21,6 +22,15 @@ def override(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     for name, value in changes.items():
         settings = _replace(settings, name.split("."), value, name)
     return settings
+
+
+def check_range(settings: Any, names: Iterable[str], low: float | int, high: float | int = math.inf) -> None:
+    """ValueError unless each of these fields is a finite number from `low` to `high`, both allowed."""
+    for name in names:
+        value = getattr(settings, name)
+        if not (low <= value <= high and value < math.inf):  # which a NaN is not either
+            allowed = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+            raise ValueError(f"{type(settings).__name__}.{name} must be {allowed}, got {value}")
 
 
 def flat(settings: Any, prefix: str = "") -> dict[str, Any]:

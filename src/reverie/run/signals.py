@@ -1,13 +1,14 @@
 """Ctrl-C and SIGTERM: the first asks the run to save and stop, the second ends it at once.
 
 Python runs its handlers between two bytecodes of the main thread, which may be inside a compilation for minutes. So a
-thread of our own is told of a signal through a pipe (`signal.set_wakeup_fd`), and ends the process where the main
+thread of our own is told of a signal through a socket (`signal.set_wakeup_fd`), and ends the process where the main
 thread cannot: at the second signal, and when nobody has looked at `received` within `PATIENCE`. What is lost then is
 what was done since the last checkpoint.
 """
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -18,6 +19,8 @@ PATIENCE = 9.0
 """Seconds in which the main thread must notice a signal; a save, once begun, may take longer."""
 
 _HANDLED = (signal.SIGINT, signal.SIGTERM)
+_CLOSE = b"\0"
+"""What ends the thread: no signal has this number."""
 
 
 class Signals:
@@ -40,28 +43,26 @@ class Signals:
         """Take the handlers over."""
         if threading.current_thread() is not threading.main_thread():
             return
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._writer, False)
-        self._previous_descriptor = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._previous_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._previous = {number: signal.signal(number, _ignore) for number in _HANDLED}
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
+        _installed.add(self)
 
     def close(self) -> None:
         """Give the handlers back."""
         if not self._previous:
             return
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
-        signal.set_wakeup_fd(self._previous_descriptor)
-        os.close(self._writer)  # ends the thread
+        self._give_back()
+        self._writer.send(_CLOSE)
         self._noticed.set()
         self._thread.join()
-        os.close(self._reader)
+        self._close_pair()
 
     def _watch(self) -> None:
-        while number := os.read(self._reader, 1):
+        while (number := self._reader.recv(1)) != _CLOSE:
             if number[0] not in _HANDLED:
                 continue
             if self._signal:
@@ -74,10 +75,38 @@ class Signals:
             self._stop_now(f"busy for more than {PATIENCE:.0f} seconds")
 
     def _stop_now(self, reason: str) -> None:
-        sys.stderr.write(f"\nreverie: stopped at once ({reason}); the last checkpoint is kept\n")
-        sys.stderr.flush()
-        self._end(128 + self._signal)
+        try:
+            sys.stderr.write(
+                f"\nreverie: stopped at once ({reason}), without saving: the last checkpoint, if any, stays\n"
+            )
+            sys.stderr.flush()
+        finally:  # though nobody may be left to read it
+            self._end(128 + self._signal)
+
+    def _give_back(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+        signal.set_wakeup_fd(self._previous_descriptor)
+        _installed.discard(self)
+
+    def _close_pair(self) -> None:
+        self._writer.close()
+        self._reader.close()
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """The pipe has told the thread already; a handler must exist for the pipe to be written."""
+    """The thread has been told already; a handler must exist for that."""
+
+
+_installed: set[Signals] = set()
+
+
+def _forget() -> None:
+    """In a process that an environment has forked: signals to it are its own, not the run's."""
+    for signals in list(_installed):
+        signals._give_back()  # pyright: ignore[reportPrivateUsage]
+        signals._close_pair()  # pyright: ignore[reportPrivateUsage]
+
+
+os.register_at_fork(after_in_child=_forget)
