@@ -1,4 +1,4 @@
-"""The block GRU against the sheet's formulas in NumPy, block by block."""
+"""The recurrent cells against the sheet's formulas in NumPy, the block GRU block by block."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from parameters import random_parameters
 
-from reverie.nn.recurrent import BlockGRU
+from reverie.nn.recurrent import LSTM, BlockGRU
 
 DETER, INPUTS, HIDDEN, BLOCKS = 8, (4, 3), 5, 2
 KEY = jr.key(0)
@@ -87,3 +87,14 @@ def test_bfloat16_in_bfloat16_out(cell, inputs):
     new = cell(*(x.astype(jnp.bfloat16) for x in inputs))
     assert new.dtype == jnp.bfloat16
     np.testing.assert_allclose(new.astype(jnp.float32), cell(*inputs), atol=0.1)
+
+
+def test_lstm_against_numpy():
+    cell = random_parameters(LSTM, 3, 2)
+    h, c, x = (np.sin(np.arange(n) + n).astype(np.float32) for n in (2, 2, 3))
+    gates = np.concatenate([x, h]) @ np.asarray(cell.dense.weight) + np.asarray(cell.dense.bias)
+    into, candidate, forget, out = gates.reshape(4, 2)
+    expected = sigmoid(forget + 1) * c + sigmoid(into) * np.tanh(candidate)
+    new_h, new_c = cell(jnp.asarray(h), jnp.asarray(c), jnp.asarray(x))
+    np.testing.assert_allclose(new_c, expected, rtol=1e-5)
+    np.testing.assert_allclose(new_h, sigmoid(out) * np.tanh(expected), rtol=1e-5)

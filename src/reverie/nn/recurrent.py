@@ -10,6 +10,10 @@ width deter in `blocks` blocks, any number of further inputs x_i:
     h' = g c + (1 - g) h
 
 The reset gate multiplies the candidate's pre-activation, and the norm of u runs over all blocks together.
+
+LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000) of the world models of 2018, all gates from [x, h]:
+
+    c' = sigmoid(forget + 1) c + sigmoid(input) tanh(candidate);   h' = sigmoid(output) tanh(c')
 """
 
 import equinox as eqx
@@ -18,6 +22,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from reverie.nn.dense import Dense
 from reverie.nn.linear import BlockLinear
 from reverie.nn.mlp import Hidden
 from reverie.nn.norm import RMSNorm
@@ -64,3 +69,19 @@ class BlockGRU(eqx.Module):
         from_own = jax.vmap(jnp.matmul)(deter.reshape(blocks, -1), own).reshape(-1)
         from_common = shared @ common.transpose(1, 0, 2).reshape(-1, blocks * outputs)
         return from_own + from_common + self.mix.bias.astype(deter.dtype)
+
+
+class LSTM(eqx.Module):
+    """(h, c)' = f(h, c, x): the standard cell, four gates from one product, the forget gate's bias one higher."""
+
+    dense: Dense
+
+    def __init__(self, inputs: int, units: int, *, key: PRNGKeyArray) -> None:
+        self.dense = Dense(inputs + units, 4 * units, key=key)
+
+    def __call__(
+        self, h: Float[Array, "units"], c: Float[Array, "units"], x: Float[Array, "inputs"]
+    ) -> tuple[Float[Array, "units"], Float[Array, "units"]]:
+        input_, candidate, forget, output = jnp.split(self.dense(jnp.concatenate([x, h])), 4)
+        c = jax.nn.sigmoid(forget + 1) * c + jax.nn.sigmoid(input_) * jnp.tanh(candidate)
+        return jax.nn.sigmoid(output) * jnp.tanh(c), c

@@ -1,0 +1,85 @@
+"""V of World Models: a convolutional variational autoencoder of 64x64 RGB frames.
+
+Ha & Schmidhuber, arXiv 1803.10122, appendix A.1; layers as in the authors' code (four convolutions, four transposed):
+
+    q(z | x) = N(mean, exp(log_variance))    (mean, log_variance) = two linear layers on the flattened 2x2x256 map
+    p(x | z): x^ = decode(z) in [0, 1]       linear to 1x1x1024, four transposed convolutions, the last with a sigmoid
+    loss = sum over pixels and channels (x - x^)^2 + max(KL(q || N(0, 1)), 0.5 nats per latent)         of one image
+
+The divergence is floored after the sum over latents: free bits for the whole image. Kernels are Glorot-uniform, biases
+zero. Elsewhere: the batch, its mean and Adam (`methods.vmc`).
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from reverie.nn.dense import Dense
+from reverie.nn.strided import StridedConv, TransposedConv
+
+SHAPE = (64, 64, 3)
+ENCODER = ((32, 4), (64, 4), (128, 4), (256, 4))
+DECODER = ((128, 5), (64, 5), (32, 6), (3, 6))
+"""Channels and kernel size of each stage."""
+FLAT = 1024
+"""Width of the last map of the encoder (2 x 2 x 256), and of the first of the decoder."""
+FREE_NATS = 0.5
+"""Divergence per latent below which nothing is gained."""
+
+
+class VAE(eqx.Module):
+    """Frames to latents and back."""
+
+    convolutions: tuple[StridedConv, ...]
+    mean: Dense
+    log_variance: Dense
+    entry: Dense
+    transposed: tuple[TransposedConv, ...]
+
+    def __init__(self, latents: int, *, key: PRNGKeyArray) -> None:
+        if latents < 1:
+            raise ValueError(f"VAE: latents must be at least 1, got {latents}")
+        encoder_key, decoder_key, mean_key, variance_key, entry_key = jr.split(key, 5)
+        self.convolutions = _stages(StridedConv, SHAPE[-1], ENCODER, encoder_key)
+        self.mean = Dense(FLAT, latents, key=mean_key)
+        self.log_variance = Dense(FLAT, latents, key=variance_key)
+        self.entry = Dense(latents, FLAT, key=entry_key)
+        self.transposed = _stages(TransposedConv, FLAT, DECODER, decoder_key)
+
+    def encode(
+        self, frame: Float[Array, "height width channel"]
+    ) -> tuple[Float[Array, "latent"], Float[Array, "latent"]]:
+        """Mean and logarithm of the variance of q(z | x), for a frame in [0, 1]."""
+        for convolution in self.convolutions:
+            frame = jax.nn.relu(convolution(frame))
+        return self.mean(frame.reshape(-1)), self.log_variance(frame.reshape(-1))
+
+    def decode(self, z: Float[Array, "latent"]) -> Float[Array, "height width channel"]:
+        """The frame in [0, 1] that z stands for."""
+        frame = self.entry(z)[None, None]
+        for transposed in self.transposed[:-1]:
+            frame = jax.nn.relu(transposed(frame))
+        return jax.nn.sigmoid(self.transposed[-1](frame))
+
+
+def sample(
+    mean: Float[Array, "*batch latent"], log_variance: Float[Array, "*batch latent"], *, key: PRNGKeyArray
+) -> Float[Array, "*batch latent"]:
+    """z ~ N(mean, exp(log_variance)), with gradients to both."""
+    return mean + jnp.exp(log_variance / 2) * jr.normal(key, mean.shape)
+
+
+def losses(vae: VAE, frame: Float[Array, "height width channel"], *, key: PRNGKeyArray) -> dict[str, Float[Array, ""]]:
+    """`reconstruction` and `divergence` (floored) of one frame in [0, 1]; the loss is their sum."""
+    mean, log_variance = vae.encode(frame)
+    reconstruction = jnp.sum((frame - vae.decode(sample(mean, log_variance, key=key))) ** 2)
+    divergence = -0.5 * jnp.sum(1 + log_variance - mean**2 - jnp.exp(log_variance))
+    return {"reconstruction": reconstruction, "divergence": jnp.maximum(divergence, FREE_NATS * mean.size)}
+
+
+def _stages(layer: type, inputs: int, stages: tuple[tuple[int, int], ...], key: PRNGKeyArray) -> tuple:
+    channels = (inputs, *(outputs for outputs, _ in stages))
+    sizes = zip(channels[:-1], stages, jr.split(key, len(stages)), strict=True)
+    return tuple(layer(before, outputs, size, key=k) for before, (outputs, size), k in sizes)
