@@ -15,7 +15,10 @@ import reverie
 from reverie import api
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
+from reverie.evaluate.returns import Returns
 from reverie.methods import dreamer3
+from reverie.run import runs
+from reverie.run.agent import Agent
 from reverie.run.run import Run
 
 MICRO = {
@@ -63,10 +66,31 @@ def test_train_load_act_resume(tmp_path: Path) -> None:
     assert [agent.act(observation) for _ in range(5)] == [loaded.act(observation) for _ in range(5)]
     result = api.evaluate(loaded, 2, seeds=(0, 1))
     assert result.returns == (3.0,) * 4
-    assert Run.open(folder).metrics()[-1]["evaluation/mean"] == 3
+    noted = Run.open(folder).metrics()[-1]
+    assert (noted["evaluation/mean"], noted["step"]) == (3, loaded.step)
+    assert loaded.step == runs.describe(folder)["steps"] >= 40
     before = len(Run.open(folder).metrics())
     assert reverie.resume(folder, steps=80).run == folder
     assert len(Run.open(folder).metrics()) > before
+
+
+def test_a_score_that_cannot_be_noted_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog) -> None:
+    """Hours of evaluation are not thrown away because the folder may not be written."""
+    Run.create(tmp_path / "run", {"seed": 0, "steps": 10})
+
+    class Played(Agent):
+        def __init__(self) -> None:
+            self.run, self.step = tmp_path / "run", 10
+
+        def evaluate(self, episodes: int = 100, *, seed: int = 0) -> Returns:
+            return Returns((1.0,) * episodes, (5,) * episodes, episodes, (1.0, 1.0))
+
+    def refused(self: Run, step: int, **scalars: float) -> None:
+        raise UserError("Cannot write: Read-only file system.", code=74)
+
+    monkeypatch.setattr(Run, "evaluated", refused)
+    assert api.evaluate(Played(), 3).mean == 1.0
+    assert "the score is not noted. Cannot write: Read-only" in caplog.text
 
 
 def test_a_class_without_a_name_is_given_again(tmp_path: Path) -> None:

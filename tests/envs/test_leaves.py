@@ -90,6 +90,11 @@ def test_wider_numbers_of_the_same_kind_are_welcome() -> None:
     assert leaf.read(np.full((8, 8, 3), 255)).dtype == np.uint8
 
 
+def test_a_name_that_no_file_can_hold_is_refused() -> None:
+    with pytest.raises(UserError, match="letters that can be printed"):
+        list(leaves(Dict({"left\N{NO-BREAK SPACE}eye": Discrete(3)})))
+
+
 def test_what_is_not_finite_is_lent_by_the_last() -> None:
     (leaf,) = leaves(Box(-np.inf, np.inf, (3,), np.float64))
     mended = leaf.read(np.array([1, np.nan, 1e300]), np.array([7, 8, 9], np.float32))

@@ -122,6 +122,13 @@ def test_a_batch_of_nothing_is_refused() -> None:
         agent().reset(batch=0)
 
 
+def test_another_number_of_observations_than_environments_is_refused() -> None:
+    three = agent()
+    three.reset(batch=3)
+    with pytest.raises(ValueError, match=r"2 observations came; after reset\(batch=3\) it needs 3"):
+        three.act(np.zeros((2, 4), np.float32))
+
+
 def test_pixels_may_be_shown_bare() -> None:
     player = agent("CartPole-v1", EnvironmentConfig(pixels=True, size=16))
     picture = np.zeros((400, 600, 3), np.uint8)
