@@ -1,0 +1,72 @@
+"""V and M of World Models strung together: what the agent sees, what it remembers, and the dream of both.
+
+Ha & Schmidhuber, arXiv 1803.10122, section 2 and appendix A. A state pairs a latent with the memory of what was BEFORE
+it: the controller acts on (z_t, h_t), and only then does the memory take in (z_t, a_t).
+
+    encode     e = (mean, log-variance) of q(z | x)
+    observe    h', c' = M(h, c, z, a);  z' ~ N(e')                            a first frame: h' = c' = 0
+    imagine    h', c' = M(h, c, z, a);  z' ~ the mixture at h', at a temperature
+
+V is not used in a dream; `decode` is there to look at it. Elsewhere: both parts (`models.vae`, `models.mdn_rnn`), what
+the controller reads and learns (`methods.vmc`).
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from reverie.models.mdn_rnn import MDNRNN, Recurrent
+from reverie.models.vae import VAE, sample
+from reverie.protocol import AbstractWorldModel
+
+
+class View(eqx.Module):
+    """A state: what is seen, and what was remembered before it was seen."""
+
+    z: Float[Array, "*batch latent"]
+    memory: Recurrent
+    begun: Bool[Array, "*batch"]
+    """Whether anything was seen yet in this episode; before that there is nothing to remember."""
+    first: Bool[Array, "*batch"]
+    """Whether z is the episode's first latent."""
+    done: Float[Array, "*batch"]
+    """Logit of the episode ending with z, as M imagined it; 0 of what was observed."""
+
+
+class VisionMemory(AbstractWorldModel[View]):
+    """V, M, and the temperature at which M dreams."""
+
+    vision: VAE
+    memory: MDNRNN
+    temperature: Float[Array, ""]
+
+    def initial(self) -> View:
+        """Nothing seen, nothing remembered."""
+        no = jnp.zeros((), bool)
+        return View(jnp.zeros(self.vision.mean.bias.size), self.memory.initial(), no, no, jnp.zeros(()))
+
+    def encode(self, observation: dict[str, Array]) -> Float[Array, "embed"]:
+        """Mean and log-variance, side by side, of the one frame that the observation is."""
+        (frame,) = observation.values()
+        return jnp.concatenate(self.vision.encode(frame.astype(jnp.float32) / 255))
+
+    def observe(
+        self, state: View, action: Float[Array, "action"], encoded: Float[Array, "embed"], *, key: PRNGKeyArray
+    ) -> View:
+        remembered = self.memory.advance(state.memory, state.z, action, state.first)
+        memory = jax.tree.map(lambda new, none: jnp.where(state.begun, new, none), remembered, self.memory.initial())
+        mean, log_variance = jnp.split(encoded, 2)
+        z = sample(mean, log_variance, key=key)
+        return View(z, memory, jnp.ones((), bool), ~state.begun, jnp.zeros(()))
+
+    def imagine(self, state: View, action: Float[Array, "action"], *, key: PRNGKeyArray) -> View:
+        memory = self.memory.advance(state.memory, state.z, action, state.first)
+        mixture = self.memory.predict(memory)
+        done = jnp.zeros(()) if mixture.done is None else mixture.done
+        z = mixture.sample(self.temperature, key=key)
+        return View(z, memory, jnp.ones((), bool), jnp.zeros((), bool), done)
+
+    def decode(self, state: View) -> Float[Array, "height width channel"]:
+        """What z looks like, in [0, 1]."""
+        return self.vision.decode(state.z)
