@@ -1,7 +1,7 @@
 """Killed at any moment, a run goes on and ends as if nothing had happened: the same hash, on a CPU.
 
 One run is killed again and again, mostly at an operation on the disk, sometimes after a random time, until it is done.
-`RELIABILITY_KILLS` says how often, over all methods (20; the nightly target: 500).
+`RELIABILITY_KILLS` says how often, over all methods (20; the nightly target: 500), half of them with workers.
 """
 
 import os
@@ -15,7 +15,9 @@ import pytest
 from reliability.commands import INTERVAL, METHODS, Method, finish, hash_of, line, reverie, start
 from reverie.run import checkpoints, log
 
-KILLS = int(os.environ.get("RELIABILITY_KILLS", "20")) // len(METHODS)
+WORKERS = (0, 2)
+"""Processes that host the environments; the hash is the same."""
+KILLS = int(os.environ.get("RELIABILITY_KILLS", "20")) // len(METHODS) // len(WORKERS)
 GRACE = 3.0
 """Seconds that a save and one turn may take on a busy machine, on top of the interval."""
 
@@ -29,10 +31,11 @@ def unbroken(method: Method, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(40 * KILLS + 120)
-def test_killed_at_any_moment(method: Method, unbroken: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+def test_killed_at_any_moment(method: Method, unbroken: Path, tmp_path: Path, workers: int) -> None:
     """After each kill at most one interval is lost; the end is that of the unbroken run."""
-    random.seed(7)
-    run, words = tmp_path / "run", line(method, tmp_path / "run")
+    random.seed(7 + workers)
+    run, words = tmp_path / "run", line(method, tmp_path / "run", f"--config.experience.workers={workers}")
     killed = 0
     while killed < KILLS:
         code = _at_random_time(words, 1.0, 8.0) if killed % 5 == 4 else reverie(words, fault=_operation()).code
