@@ -15,10 +15,12 @@ import pytest
 from data.numbered import STREAMS, empty, fill
 
 from reliability import damage, runs
+from reliability.commands import Method, line, reverie
 from reliability.disks import Recorder
 from reverie.data import durable
 from reverie.errors import UserError
 from reverie.run import log, manifest
+from reverie.run import runs as runs_of
 from reverie.run.run import Run
 
 DAMAGES = range(100)
@@ -231,5 +233,39 @@ def test_a_damaged_log_is_read_and_cut_and_written_on(
         assert following.logged[: len(logged)] == logged
         assert len(following.logged) == len(logged) + 5
     assert ("has lost the last" in caplog.text) == shorter
-    for line in path.read_bytes().splitlines()[-5:]:
-        assert json.loads(line)["text"] == "x" * 200
+    for entry in path.read_bytes().splitlines()[-5:]:
+        assert json.loads(entry)["text"] == "x" * 200
+
+
+# -------------------------------------------------------------------------------------------- a run of a real trainer
+
+
+@pytest.fixture(scope="module")
+def trained(method: Method, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("trained") / "run"
+    outcome = reverie(line(method, run, steps=600))
+    assert outcome.code == 0, outcome.said
+    return run
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("checkpoints/*/state.safetensors", "cannot be used"),
+        ("checkpoints/*/replay.safetensors", "cannot be used"),
+        ("checkpoints/*/manifest.json", "cannot be used"),
+        ("replay/*.safetensors", "was set aside"),
+    ],
+)
+def test_a_trainer_goes_on_from_what_is_sound(
+    method: Method, trained: Path, tmp_path: Path, pattern: str, told: str
+) -> None:
+    """What is damaged is named, and the training reaches its end."""
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    newest = sorted(run.glob(pattern))[-1]
+    content = newest.read_bytes()
+    newest.write_bytes(content[: len(content) // 2])
+    outcome = reverie(line(method, run, steps=700))
+    assert outcome.code == 0, outcome.said
+    assert told in outcome.said
+    assert runs_of.describe(run)["steps"] >= 700
