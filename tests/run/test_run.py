@@ -144,6 +144,13 @@ def test_a_run_that_nothing_was_measured_in_takes_other_settings(folder: Path) -
     assert Run.create(folder, ABOUT | {"config": {"a": {"b": 2}}}).manifest["config"] == {"a": {"b": 2}}
 
 
+def test_a_run_that_nothing_was_measured_in_keeps_its_end(folder: Path) -> None:
+    """Killed while it was compiled, and begun again with the same short line."""
+    Run.create(folder, ABOUT)
+    (folder / "metrics.jsonl.bad").write_text("")  # what an earlier life may have left
+    assert Run.create(folder, ABOUT | {"steps": None}).budget.steps == 100
+
+
 def test_a_folder_with_other_files_is_no_place_for_a_run(folder: Path) -> None:
     folder.mkdir()
     (folder / "thesis.txt").write_text("")

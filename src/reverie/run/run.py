@@ -90,9 +90,12 @@ class Run:
         if new and (directory / manifest.FILE).exists():
             _set_aside(directory)
         asked = manifest.completed(description)
+        if not (directory / manifest.FILE).exists():
+            _refuse_foreign(directory)
+        elif asked["steps"] is None and asked["budget"] is None:
+            asked |= {name: manifest.read(directory)[name] for name in ("steps", "budget")}
         if not (directory / manifest.FILE).exists() or not _is_begun(directory):
             Budget(asked["steps"], asked["budget"])
-            _refuse_foreign(directory)
             durable.make_folder(directory)
             with contextlib.closing(Lock(directory)):
                 if not _is_begun(directory):  # or somebody was quicker
