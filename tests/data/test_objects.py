@@ -21,6 +21,7 @@ def test_an_object_is_read() -> None:
         (b'{"b": {"a": 1, "a": 1}}', "a name comes twice"),
         (b'{"a":' * 100_000, "nested too deep"),
         (b"[" * 100_000, "nested too deep"),
+        (b'{"a": ' + b"[" * 60 + b"]" * 60 + b"}", "nested too deep"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "10000 digits"),
         (b'{"a": "\xff\xfe"}', "decode"),
         (b"\x80\x04\x95", "decode"),

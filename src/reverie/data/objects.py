@@ -20,9 +20,9 @@ def parse(content: bytes) -> dict[str, Any]:
     level: list[Any] = [value]
     for _ in range(DEPTH):
         level = [inner for outer in level for inner in _inner(outer)]
-    if level:
-        raise ValueError("JSON is nested too deep")
-    return value
+        if not level:
+            return value
+    raise ValueError("JSON is nested too deep")
 
 
 def _inner(value: Any) -> list[Any]:
