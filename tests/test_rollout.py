@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reverie.protocol import AbstractWorldModel
-from reverie.rollout import filter, filter_step, over_time, reset, rollout, rollout_policy
+from reverie.rollout import SMALLEST, filter, filter_step, over_time, reset, returns, rollout, rollout_policy
 
 BATCH, TIME, STATE, ACTION, EMBED = 3, 6, 4, 2, 5
 KEY = jr.key(7)
@@ -181,3 +181,50 @@ def test_rollout_policy_jit_and_vmap_change_nothing(model, starts):
 def test_over_time_maps_batch_and_time(rows):
     doubled = over_time(lambda embed: 2 * embed.sum())(rows[1])
     close(doubled, 2 * np.asarray(rows[1]).sum(-1))
+
+
+DREAMS, HORIZON = 2 * SMALLEST + 1, 12
+
+
+def lean(policy, state):
+    return policy * state["s"][:ACTION]
+
+
+def verdict(state):
+    """Ends where the first number is large, and no sooner than a state's age allows."""
+    return state["s"].sum(), (state["s"][0] > 0.3) & (state["age"] > 1)
+
+
+@pytest.fixture(scope="module")
+def dreamt(model):
+    starts = jax.vmap(lambda key: model.initial() | {"s": jr.normal(key, (STATE,))})(jr.split(KEY, DREAMS))
+    policies, keys = jnp.linspace(-1, 1, DREAMS)[:, None], jr.split(jr.key(5), DREAMS)
+    run = eqx.filter_jit(partial(returns, model, choose=lean, outcome=verdict, horizon=HORIZON))
+    return starts, policies, keys, run(starts, policies, keys=keys)
+
+
+def test_returns_are_those_of_one_dream_after_the_other(model, dreamt):
+    starts, policies, keys, (totals, lengths) = dreamt
+    imagine = eqx.filter_jit(model.imagine)
+    assert 1 < np.median(lengths) < HORIZON == lengths.max(), "some end early, some late, some never"
+    for dream in range(0, DREAMS, 7):
+        state, total = jax.tree.map(lambda leaf, dream=dream: leaf[dream], starts), 0.0
+        for now in range(HORIZON):
+            state = imagine(state, lean(policies[dream], state), key=jr.fold_in(keys[dream], now))
+            reward, ends = verdict(state)
+            total += float(reward)
+            if ends:
+                break
+        assert int(lengths[dream]) == now + 1
+        close(totals[dream], total, atol=1e-4)
+
+
+def test_what_one_dreams_is_nobody_else_s_business(model, dreamt):
+    """The same dreams in another order and company give the same."""
+    starts, policies, keys, (totals, lengths) = dreamt
+    order = np.random.default_rng(0).permutation(DREAMS)
+    starts, policies, keys = jax.tree.map(lambda leaf: leaf[order], (starts, policies, keys))
+    run = eqx.filter_jit(partial(returns, model, choose=lean, outcome=verdict, horizon=HORIZON))
+    again, other = run(starts, policies, keys=keys)
+    np.testing.assert_array_equal(other, lengths[order])
+    close(again, totals[order], atol=1e-4)

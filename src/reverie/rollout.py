@@ -1,19 +1,22 @@
-"""The only two scans of a world model over time: along what was seen, and along what is imagined.
+"""The only scans of a world model over time: along what was seen, along what is imagined, and until a dream ends.
 
     filter     s_t = observe(s_{t-1}, a_{t-1}, o_t)        memory and previous action are forgotten where is_first_t
     rollout    s_{t+1} = imagine(s_t, a_t)                 along given actions, or along those that a policy chooses
+    returns    the same, for many dreams of unknown length of which only the sum of rewards is wanted
 
-One sequence at a time; `jax.vmap` adds the batch. Actions are vectors (`maths.distributions.action_vector`); the
-drawing of time is in `types`. No learned initial state: a state that is reset is the model's `initial()`.
+One sequence at a time, `returns` excepted; `jax.vmap` adds the batch. Actions are vectors
+(`maths.distributions.action_vector`); the drawing of time is in `types`. No learned initial state: a state that is
+reset is the model's `initial()`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from reverie.protocol import AbstractWorldModel
 
@@ -82,6 +85,74 @@ def _imagine(model: AbstractWorldModel, state: Any, choose: Callable, rows: tupl
         return state, (state, action)
 
     return jax.lax.scan(step, state, rows)[1]
+
+
+SMALLEST = 128
+"""Dreams below which it does not pay to make the batch smaller."""
+
+
+def returns(
+    model: AbstractWorldModel,
+    states: Any,
+    policies: Any,
+    choose: Callable[[Any, Any], Float[Array, "action"]],
+    outcome: Callable[[Any], tuple[Float[Array, ""], Bool[Array, ""]]],
+    horizon: int,
+    *,
+    keys: Key[Array, "start"],
+) -> tuple[Float[Array, "start"], Int[Array, "start"]]:
+    """Sums of rewards, and lengths, of dreams that go on until each ends, or for `horizon` steps.
+
+    A dream that has ended costs as much as one that goes on, as long as it is in the batch: whenever half of them have
+    ended, the others go on in a batch of half the size. What each dreams is a function of its own key alone.
+
+    Args:
+        model: that imagines.
+        states: s_0 of each [start, ...].
+        policies: what acts in each [start, ...].
+        choose: from one policy and a state, the action as a vector.
+        outcome: from a state, the reward met on arriving there, and whether the dream ends with it.
+        horizon: steps after which a dream is cut.
+        keys: one for each [start].
+    """
+    count = len(keys)
+    size, alive = count, jnp.ones(count, bool)
+    now, who, totals, lengths = (
+        jnp.zeros((), jnp.int32),
+        jnp.arange(count),
+        jnp.zeros(count),
+        jnp.zeros(count, jnp.int32),
+    )
+
+    def step(carry):
+        now, alive, states, totals, lengths, (who, policies, keys) = carry
+
+        def one(state, policy, key):
+            state = model.imagine(state, choose(policy, state), key=jr.fold_in(key, now))
+            return state, outcome(state)
+
+        states, (reward, ends) = jax.vmap(one)(states, policies, keys)
+        totals = totals.at[who].add(jnp.where(alive, reward, 0.0))
+        lengths = lengths.at[who].add(alive.astype(jnp.int32))
+        return now + 1, alive & ~ends, states, totals, lengths, (who, policies, keys)
+
+    fixed = (who, policies, keys)
+    while True:
+        half = (size + 1) // 2 if size > SMALLEST else 0
+        going = partial(_more_than, half, horizon)
+        now, alive, states, totals, lengths, fixed = jax.lax.while_loop(
+            going, step, (now, alive, states, totals, lengths, fixed)
+        )
+        if not half:
+            return totals, lengths
+        first = jnp.argsort(~alive)[:half]  # those alive are at most that many, or time is over
+        alive, states, fixed = jax.tree.map(partial(jnp.take, indices=first, axis=0), (alive, states, fixed))
+        size = half
+
+
+def _more_than(count: int, horizon: int, carry: tuple) -> Bool[Array, ""]:
+    now, alive, *_ = carry
+    return (now < horizon) & (jnp.sum(alive) > count)
 
 
 def over_time(function: Callable) -> Callable:

@@ -70,6 +70,14 @@ def test_a_dream_goes_on_from_what_was_seen(model):
     assert dreamt.done.tolist() == [-5, -5]
 
 
+def test_a_choice_is_read_as_a_number(model):
+    """Of two choices the second is 1/2: h' = 1 + 10 / 2 + 100."""
+    dialled = eqx.tree_at(lambda it: it.dial, model, jnp.asarray([[-0.5], [0.5]]), is_leaf=lambda it: it is None)
+    actions = jnp.asarray([[0.0, 0], [0, 1]])
+    states = rollout.filter(dialled, model.initial(), actions, seen(1, 2), jnp.asarray([True, False]), key=KEY)
+    np.testing.assert_allclose(states.memory.h[:, 0], [0, 106], atol=1e-4)
+
+
 def test_the_temperature_is_the_model_s(model):
     loud = eqx.tree_at(lambda it: it.memory.head.bias, model, jnp.zeros(16))
 

@@ -7,6 +7,8 @@ it: the controller acts on (z_t, h_t), and only then does the memory take in (z_
     observe    h', c' = M(h, c, z, a);  z' ~ N(e')                            a first frame: h' = c' = 0
     imagine    h', c' = M(h, c, z, a);  z' ~ the mixture at h', at a temperature
 
+M reads an action as numbers from -1 to 1, of a choice the middle of its part of the way (`behaviours.controller.dial`);
+the authors' Doom gives it the controller's own number, of which the game hears no more than the part.
 V is not used in a dream; `decode` is there to look at it. Elsewhere: both parts (`models.vae`, `models.mdn_rnn`), what
 the controller reads and learns (`methods.vmc`).
 """
@@ -40,6 +42,8 @@ class VisionMemory(AbstractWorldModel[View]):
     vision: VAE
     memory: MDNRNN
     temperature: Float[Array, ""]
+    dial: Float[Array, "action outputs"] | None = None
+    """From an action's vector to what M reads; None: the vector itself."""
 
     def initial(self) -> View:
         """Nothing seen, nothing remembered."""
@@ -54,14 +58,14 @@ class VisionMemory(AbstractWorldModel[View]):
     def observe(
         self, state: View, action: Float[Array, "action"], encoded: Float[Array, "embed"], *, key: PRNGKeyArray
     ) -> View:
-        remembered = self.memory.advance(state.memory, state.z, action, state.first)
+        remembered = self._remembered(state, action)
         memory = jax.tree.map(lambda new, none: jnp.where(state.begun, new, none), remembered, self.memory.initial())
         mean, log_variance = jnp.split(encoded, 2)
         z = sample(mean, log_variance, key=key)
         return View(z, memory, jnp.ones((), bool), ~state.begun, jnp.zeros(()))
 
     def imagine(self, state: View, action: Float[Array, "action"], *, key: PRNGKeyArray) -> View:
-        memory = self.memory.advance(state.memory, state.z, action, state.first)
+        memory = self._remembered(state, action)
         mixture = self.memory.predict(memory)
         done = jnp.zeros(()) if mixture.done is None else mixture.done
         z = mixture.sample(self.temperature, key=key)
@@ -70,3 +74,7 @@ class VisionMemory(AbstractWorldModel[View]):
     def decode(self, state: View) -> Float[Array, "height width channel"]:
         """What z looks like, in [0, 1]."""
         return self.vision.decode(state.z)
+
+    def _remembered(self, state: View, action: Float[Array, "action"]) -> Recurrent:
+        numbers = action if self.dial is None else action @ self.dial
+        return self.memory.advance(state.memory, state.z, numbers, state.first)
