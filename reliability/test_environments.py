@@ -7,6 +7,7 @@ import resource
 import signal
 import threading
 import time
+import tracemalloc
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -356,3 +357,33 @@ def test_odd_spaces_are_the_same_in_workers_and_an_episode_may_never_end() -> No
     here, there = rows(0), rows(2)
     np.testing.assert_equal(there, here)
     assert [row.is_first.any() for row in here] == [True] + [False] * 19
+
+
+class NeverBegins(FaultyEnv):
+    """Hangs in every reset."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        time.sleep(600)
+
+
+def test_an_environment_that_never_begins_ends_the_run() -> None:
+    """However long its deadline: 600 s would hold three of the default ones, and the breaker asks for six failures."""
+    environment = partial(NeverBegins, ())
+    with Pool(environment, count=1, workers=1, step_deadline=1.0, reset_deadline=6.0) as never:
+        with pytest.raises(UserError, match="gave no answer within its deadline") as caught:
+            never.step(None)
+        assert caught.value.code == 70
+        assert never.failures == pool_module.FRUITLESS == 3
+
+
+def test_an_episode_may_last_as_long_as_the_run() -> None:
+    """Actions are kept for its resumption, in their own few bytes."""
+    with pool([], count=1) as endless:
+        actions = pool_module.Actions(endless.spaces.action)
+        tracemalloc.start()
+        for step in range(100_000):
+            actions.append(np.array([step % 3], np.int32))
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert held < 1.5 * MEGABYTE
+    assert actions.all[:, 0].tolist() == [step % 3 for step in range(100_000)]

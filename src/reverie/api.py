@@ -11,6 +11,7 @@ Elsewhere: the agent itself (`run/agent.py`), what a run folder holds (`run/run.
 
 import dataclasses
 import importlib
+import math
 import pkgutil
 import re
 import signal
@@ -49,6 +50,7 @@ def train(
     seed: int = 0,
     run: str | Path | None = None,
     new: bool = False,
+    save_every: float | None = None,
     **overrides: Any,
 ) -> Agent:
     """Train a method in an environment, from scratch or from where the same call was interrupted.
@@ -62,13 +64,14 @@ def train(
         seed: everything random follows from it.
         run: the run folder; `runs/METHOD-ENVIRONMENT-SIZE-seedSEED` if not given.
         new: start another folder even if this one exists.
+        save_every: seconds between two checkpoints of a new run; 60 if not given.
         overrides: settings of the method, `train_ratio=32`, or of the environment, `pixels=True`; where both have
             one, or for parts of parts, by path: `**{"environment.size": 96}`.
     """
     config, options = overridden(size_config(method, size), EnvironmentConfig(), overrides)
     begun = start(
         method, environment, size=size, config=config, options=options,
-        steps=steps, budget=budget, seed=seed, run=run, new=new,
+        steps=steps, budget=budget, seed=seed, run=run, new=new, save_every=save_every,
     )  # fmt: skip
     return _trained(begun, environment)
 
@@ -190,10 +193,14 @@ def start(
     seed: int,
     run: str | Path | None,
     new: bool,
+    save_every: float | None = None,
 ) -> Run:
     """The run folder, created or found again. The environment is opened once, so that a wrong id leaves no folder."""
+    if save_every is not None and not 0 <= save_every < math.inf:
+        raise UserError(f"checkpoints are saved every so many seconds, from 0 on; got {save_every}.")
     if seed not in range(2**31):  # which 1.5 is not either
         raise UserError(f"a seed is a whole number from 0 to {2**31 - 1}, got {seed}.")
+    runs_here, run = runs.FOLDER.absolute(), Path(run).absolute() if run else None  # before anybody changes folders
     with theirs(name_of(environment)):
         make(environment, options).close()
     description = {
@@ -205,9 +212,10 @@ def start(
         "environment_config": dataclasses.asdict(options),
         "steps": steps,
         "budget": budgets.parse_duration(budget) if budget else None,
+        "every": {} if save_every is None else {"checkpoint": save_every},
     }
     slug = re.sub(r"[^\w.]+", "-", name_of(environment)).strip("-")
-    folder = Path(run) if run else runs.FOLDER / f"{name}-{slug}-{size}-seed{seed}"
+    folder = run or runs_here / f"{name}-{slug}-{size}-seed{seed}"
     if new:
         folder = next(path for path in _family(folder) if not path.exists())
     elif not run:

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from reverie.cli.watch import outcome, watching
+from reverie.errors import UserError
 from reverie.run.run import Run
 
 
@@ -34,3 +36,30 @@ def test_a_signal_is_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (events[-1]["event"], events[-1]["steps"]) == ("interrupted", 4)
     assert outcome(run) == 143
     assert f"reverie resume {run.directory}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("machine", [False, True])
+def test_a_run_that_nobody_listens_to_saves_and_stops(machine: bool, tmp_path: Path) -> None:
+    """`reverie train ... | head -1`: the code is that of SIGPIPE, and not 0."""
+    run = Run.create(tmp_path / "run", {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+    reader, writer = os.pipe()
+
+    def train() -> None:
+        with watching(run, machine=machine), run:
+            os.close(reader)
+            while not run.due("checkpoint"):
+                run.log(1, **{"episode/return": 1.0})
+            assert run.stop == signal.SIGPIPE
+
+    with os.fdopen(writer, "w") as pipe, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        with pytest.raises(UserError, match=r"cannot be printed.*reverie resume") as caught:
+            train()
+        assert caught.value.code == 141
+        assert pipe.closed
+
+
+def test_errors_of_the_run_are_not_those_of_the_output(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+    with pytest.raises(FileNotFoundError), watching(run):
+        (tmp_path / "none").read_text()

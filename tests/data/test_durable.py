@@ -94,6 +94,25 @@ def test_a_write_that_fails_leaves_the_old_or_the_new(tmp_path: Path, fail_at: i
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+class Small(durable.LocalDisk):
+    """Takes three bytes of a file."""
+
+    def write(self, path: Path, content: durable.Content) -> None:
+        super().write(path, b"".join(content if not isinstance(content, bytes) else [content])[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_was_written_in_part_does_not_fill_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with durable.using(Small()):
+        with pytest.raises(UserError, match="disk is full"):
+            durable.write(tmp_path / "a", b"newer")
+        with pytest.raises(UserError, match="disk is full"):
+            durable.commit_folder(tmp_path / "folder", {"a": b"newer"})
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(errno.ENOSPC, 28), (errno.EACCES, 74), (errno.EROFS, 74), (errno.EIO, 74), (errno.EMFILE, 74)]
 )

@@ -48,10 +48,12 @@ def test_arrays_in_any_memory_order() -> None:
     np.testing.assert_array_equal(tensors.unpack(packed({"a": array}))["a"], array)
 
 
-def test_digest_and_size_do_not_depend_on_the_pieces() -> None:
+def test_digest_and_size_do_not_depend_on_the_pieces(tmp_path: Path) -> None:
     pieces = tensors.pack(ARRAYS)
     whole = b"".join(pieces)
     assert tensors.digest(pieces) == tensors.digest([whole])
+    (tmp_path / "whole").write_bytes(whole)
+    assert tensors.digest_of(tmp_path / "whole") == tensors.digest(pieces)
     assert tensors.size(pieces) == len(whole)
 
 

@@ -62,3 +62,17 @@ def test_a_folder_that_is_renamed_while_we_wait_for_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="in use"):
         Lock(folder)
     found[0].close()
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_a_lock_that_is_no_longer_there_is_noticed(how: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    lock = Lock(folder)
+    lock.check()
+    (folder.rename(tmp_path / "elsewhere") if how == "moved" else (folder / "lock").unlink())
+    with pytest.raises(UserError, match="was moved, or 'lock' in it was deleted") as caught:
+        lock.check()
+    assert caught.value.code == 74
+    lock.close()
+    lock.check()

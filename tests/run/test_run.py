@@ -510,3 +510,47 @@ def test_a_run_that_cannot_be_entered_is_not_held(folder: Path, monkeypatch: pyt
             run.__enter__()
     with run:
         assert not run.finished(1)
+
+
+def test_a_run_stays_where_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment may change the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with Run.create("run", ABOUT) as run:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        run.log(1, loss=0.5)
+        run.save(1, state(1), {})
+    assert (tmp_path / "run" / "metrics.jsonl").exists()
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["000000000001"]
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("what", ["log", "save", "end"])
+def test_nothing_is_written_into_a_folder_that_was_moved(what: str, tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", ABOUT | {"steps": None, "budget": 1e-9}) as run:
+        run.save(1, state(1), {})
+        (tmp_path / "run").rename(tmp_path / "moved")
+        with pytest.raises(UserError, match="was moved"):
+            {
+                "log": lambda: run.log(2, loss=1.0),
+                "save": lambda: run.save(2, state(2), {}),
+                "end": lambda: run.finished(2),
+            }[what]()
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+
+
+def test_a_stray_of_a_number_that_is_alive_again_is_swept(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", ABOUT) as run:
+        run.save(1, state(1), {})
+    stray = tmp_path / "run" / "checkpoints" / f"{durable.TEMPORARY}by-1-000000009999"
+    stray.mkdir()
+    with Run.open(tmp_path / "run"):
+        assert not stray.exists()
+
+
+def test_asking_to_stop_is_a_signal(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", ABOUT) as run:
+        assert not run.finished(1)
+        run.ask_to_stop(signal.SIGPIPE)
+        assert run.due("checkpoint")
+        assert run.stop == signal.SIGPIPE

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -160,3 +161,49 @@ def test_the_second_signal_ends_though_nobody_reads_the_message() -> None:
     done = subprocess.run([sys.executable, "-c", TWICE], stderr=writer, timeout=30)
     os.close(writer)
     assert done.returncode == 143
+
+
+def test_a_signal_is_heard_though_somebody_took_the_socket() -> None:
+    """As asyncio does, in an environment."""
+    ended: list[int] = []
+    theirs, other = socket.socketpair()
+    other.setblocking(False)
+    handling = Signals(end=ended.append)
+    handling.install()
+    try:
+        signal.set_wakeup_fd(other.fileno())
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wait_for(lambda: handling.received == signal.SIGTERM)
+        assert theirs.recv(1) == bytes([signal.SIGTERM]), "theirs is still theirs"
+        assert ended == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wait_for(lambda: ended == [143])
+    finally:
+        handling.close()
+        theirs.close()
+        other.close()
+
+
+UNREAD = """
+import os, sys
+from reverie.run.signals import Signals
+signals = Signals()
+signals.install()
+print("ready", file=sys.stderr, flush=True)
+while True:
+    sys.stderr.write("x" * 100_000)  # blocks for ever: nobody reads
+"""
+
+
+def test_a_second_signal_ends_a_process_that_nobody_listens_to() -> None:
+    with subprocess.Popen([sys.executable, "-c", UNREAD], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "ready\n"
+            time.sleep(0.5)  # for the pipe to be full
+            for _ in range(2):
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.3)
+            assert process.wait(timeout=20) == 143
+        finally:
+            process.kill()

@@ -1,8 +1,10 @@
 """What the verbs share: words to a frozen dataclass (tyro), numbers as people write them, and rows to a table."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
@@ -36,6 +38,13 @@ def parse_seeds(words: Iterable[str]) -> tuple[int, ...]:
     if not seeds:
         raise UserError(f"--seeds: {' '.join(words)!r} holds no seed. A range counts upwards: `0-4`.")
     return tuple(dict.fromkeys(seeds))
+
+
+def near(path: Path) -> Path:
+    """A path as one would type it from here."""
+    with contextlib.suppress(OSError, ValueError):  # we stand in a folder that is gone, or elsewhere
+        return path.relative_to(Path.cwd())
+    return path
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from reverie.cli.arguments import parse, print_line
+from reverie.cli.arguments import near, parse, print_line
 from reverie.cli.progress import duration
 from reverie.cli.watch import outcome, watching
 
@@ -66,7 +66,7 @@ def main(words: list[str]) -> int:
     shown = api.draw(agent, goal=GOAL if options.env == "CartPole-v1" else None)
     if options.json:
         files = [str(path) for path in shown.files]
-        print_line({"event": "demo", "run": str(run.directory), **result.to_json(), "media": files})
+        print_line({"event": "demo", "run": str(near(run.directory)), **result.to_json(), "media": files})
         return 0
     say("\n".join([f"  {path}" for path in shown.files] + [f"  not drawn: {why}" for why in shown.missing]))
     low, high = result.confidence
@@ -101,8 +101,8 @@ def following(options: Demo, run: "Run") -> str:
     return "\n".join(
         (
             "\nnext:",
-            f"  reverie eval {run.directory} --episodes 20",
-            f"  reverie resume {run.directory} --steps {2 * options.steps}",
+            f"  reverie eval {near(run.directory)} --episodes 20",
+            f"  reverie resume {near(run.directory)} --steps {2 * options.steps}",
             f"  reverie train {options.method} Pendulum-v1 --steps 30000",
             "  reverie envs list",
         )

@@ -4,7 +4,7 @@
     1    the claim does not hold        70      internal error: the traceback stays, please report it
     2    usage or configuration         74      input or output error
     28   the disk is full               75      stopped, can be resumed (or another process holds the run)
-    78   something is not installed     130, 143  SIGINT, SIGTERM after a checkpoint
+    78   something is not installed     130, 141, 143  SIGINT, nobody reads the output, SIGTERM; after a checkpoint
 
 `reverie --help` answers without importing a verb, let alone jax: the table below is all it needs.
 """
@@ -89,8 +89,9 @@ def overview() -> str:
 
 
 def fail(message: str, code: int) -> int:
-    """One message for the user, no traceback."""
-    print(f"reverie: {message}", file=sys.stderr)
+    """One message for the user, no traceback; if nobody reads it, the code says it."""
+    with contextlib.suppress(OSError):
+        print(f"reverie: {message}", file=sys.stderr)
     return code
 
 

@@ -105,6 +105,7 @@ class Progress:
         stream: where to write; a terminal gets the live bar.
         machine: one JSON object per report instead.
         clock: seconds, ever growing.
+        unheard: called once when the stream takes nothing any more; nothing is written afterwards.
     """
 
     def __init__(
@@ -115,11 +116,14 @@ class Progress:
         *,
         machine: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        unheard: Callable[[], None] = lambda: None,
     ) -> None:
         self.pace = Pace(budget, spent, clock)
         self.stream = stream
         self.machine = machine
         self.clock = clock
+        self.unheard = unheard
+        self.error: OSError | None = None
         self.latest: dict[str, Any] = {}
         self.printed = -math.inf
         self.unprinted = False
@@ -163,7 +167,18 @@ class Progress:
         return "   ".join(part for part in (head, describe(self.latest), rate) if part)
 
     def write(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
+        if self.error is not None:
+            return
+        try:
+            print(line, file=self.stream, flush=True)
+        except OSError as error:
+            self.error = error
+            self.unheard()
+
+    def raise_if_unheard(self) -> None:
+        """The error of the stream, if it had one."""
+        if self.error is not None:
+            raise self.error
 
 
 class Bar:

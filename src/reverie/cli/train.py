@@ -48,6 +48,8 @@ class Train(Generic[Config]):
     """The run folder. Empty: runs/METHOD-ENV-SIZE-seedSEED."""
     new: bool = False
     """Start another folder, even if the same run exists."""
+    save_every: Annotated[float | None, arg(metavar="SECONDS")] = None
+    """Seconds between two checkpoints of a new run: what a killed one does again at most. Not given: 60."""
     json: bool = False
     """Print one JSON object per report, and a last one with the outcome."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
@@ -78,6 +80,7 @@ def main(words: list[str]) -> int:
         seed=options.seed,
         run=Path(options.run) if options.run else None,
         new=options.new,
+        save_every=options.save_every,
     )
     with watching(run, machine=options.json):
         api.work(run, options.env)

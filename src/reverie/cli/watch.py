@@ -1,12 +1,16 @@
 """What a run says while it trains and when it ends; the same for every verb that trains."""
 
 import contextlib
+import errno
+import signal
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reverie.cli.arguments import print_line
+from reverie.cli.arguments import near, print_line
 from reverie.cli.progress import Progress
+from reverie.data import durable
+from reverie.errors import UserError
 
 if TYPE_CHECKING:
     from reverie.run.run import Run
@@ -14,14 +18,37 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def watching(run: "Run", *, machine: bool = False) -> Iterator[None]:
-    """Names the run folder first of all, then shows its progress."""
-    if machine:
-        print_line({"event": "run", "run": str(run.directory)})
-    else:
-        print(f"run: {run.directory}", flush=True)
-    with Progress(run.budget, lambda: run.seconds, sys.stdout, machine=machine) as run.progress:
+    """Names the run folder first of all, then shows its progress; where it cannot be shown, the run saves and stops."""
+    with _heard(run):
+        if machine:
+            print_line({"event": "run", "run": str(near(run.directory))})
+        else:
+            print(f"run: {near(run.directory)}", flush=True)
+    stop = lambda: run.ask_to_stop(signal.SIGPIPE)
+    with Progress(run.budget, lambda: run.seconds, sys.stdout, machine=machine, unheard=stop) as progress:
+        run.progress = progress
         yield
     run.progress = None
+    with _heard(run):
+        progress.raise_if_unheard()
+
+
+@contextlib.contextmanager
+def _heard(run: "Run") -> Iterator[None]:
+    """Around what is printed of a run: that it could not be is no reason for code 0, and none for a traceback."""
+    try:
+        yield
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()  # or Python tries again, at the end
+        code, _ = durable.REFUSALS.get(error.errno or 0, (74, ""))
+        if error.errno == errno.EPIPE:
+            code = 128 + signal.SIGPIPE
+        raise UserError(
+            f"what {near(run.directory)} says cannot be printed ({error.strerror}), so it stopped after a checkpoint. "
+            f"Go on with: reverie resume {_named(run)}",
+            code=code,
+        ) from error
 
 
 def outcome(run: "Run", *, machine: bool = False) -> int:
@@ -29,7 +56,7 @@ def outcome(run: "Run", *, machine: bool = False) -> int:
     from reverie.run.runs import describe
 
     if machine:
-        entry = describe(run.directory) | {"steps": run.step}
+        entry = describe(near(run.directory)) | {"steps": run.step}
         print_line({"event": "interrupted" if run.stop else "finished", **entry})
     elif run.stop:
         print(f"stopped; continue with the same line, or with: reverie resume {_named(run)}")
@@ -41,4 +68,5 @@ def outcome(run: "Run", *, machine: bool = False) -> int:
 def _named(run: "Run") -> str:
     """The run for a further line; an environment of the user's own has to be said again."""
     environment = run.manifest["environment"]
-    return f"{run.directory} --environment {environment}" if ":" in environment else str(run.directory)
+    folder = near(run.directory)
+    return f"{folder} --environment {environment}" if ":" in environment else str(folder)

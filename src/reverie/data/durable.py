@@ -121,7 +121,7 @@ def using(disk: Disk) -> Iterator[None]:
 def write(path: Path, content: Content) -> None:
     """Replace a file's content; a reader or a crash sees the old or the new."""
     temporary = _unfinished(path)
-    with _explained(path):
+    with _explained(path), _cleared(temporary):
         _make_folder(path.parent)
         _disk.write(temporary, content)
         _disk.sync(temporary)
@@ -134,7 +134,7 @@ def commit_folder(path: Path, files: Mapping[str, Content]) -> None:
     if path.exists():
         raise ValueError(f"commit_folder: {path} exists; a committed folder is never changed, choose another name")
     temporary = _unfinished(path)
-    with _explained(path):
+    with _explained(path), _cleared(temporary):
         _make_folder(path.parent)
         _disk.remove(temporary)
         _disk.make_folder(temporary)
@@ -193,14 +193,15 @@ def make_folder(path: Path) -> None:
         _make_folder(path)
 
 
-def sweep(folder: Path) -> list[Path]:
+def sweep(folder: Path, *, alone: bool = False) -> list[Path]:
     """Delete what a crash left unfinished directly in a folder; what a living process is writing stays.
 
-    A process that was killed may not have waited for the names it made, so that is done here.
+    `alone`: nobody else may be writing there, so that nothing stays (the number of a dead process may be another's
+    now). A process that was killed may not have waited for the names it made, so that is done here.
     """
     if not folder.is_dir():
         return []
-    strays = [stray for stray in sorted(folder.glob(f"{TEMPORARY}*")) if not _is_being_written(stray)]
+    strays = [stray for stray in sorted(folder.glob(f"{TEMPORARY}*")) if alone or not _is_being_written(stray)]
     for stray in strays:
         remove(stray)
     with _explained(folder):
@@ -283,6 +284,11 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
+def holds(path: Path, descriptor: int) -> bool:
+    """Whether a lock that was taken is still the one at its path: nobody has renamed or deleted it."""
+    return _is_at(path, descriptor)
+
+
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock."""
     with path.open("rb") as file:
@@ -310,6 +316,17 @@ def _is_being_written(stray: Path) -> bool:
     except PermissionError:
         pass  # somebody else's, and alive
     return True
+
+
+@contextlib.contextmanager
+def _cleared(temporary: Path) -> Iterator[None]:
+    """What the disk refused to hold as a whole does not fill it in part."""
+    try:
+        yield
+    except OSError:
+        with contextlib.suppress(OSError):  # which is not what has to be said
+            _disk.remove(temporary)
+        raise
 
 
 def _is_torn(path: Path) -> bool:

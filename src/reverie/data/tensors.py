@@ -89,6 +89,15 @@ def digest(pieces: Iterable[bytes | memoryview]) -> str:
     return state.hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """BLAKE2b of a file, read from the disk: what cannot be read is an OSError, and in a mapped file the end."""
+    state = hashlib.blake2b(digest_size=32)
+    with durable.readable(path), path.open("rb", buffering=0) as file:
+        while piece := file.read(1 << 20):
+            state.update(piece)
+    return state.hexdigest()
+
+
 def size(pieces: Iterable[bytes | memoryview]) -> int:
     """Bytes in all pieces."""
     return sum(len(piece) for piece in pieces)

@@ -9,8 +9,8 @@ Episode k of environment i is reset with a seed made of (seed, i, k) alone: work
 An environment that raises, dies or hangs is built anew and its next episode begins: a row with is_first follows one
 that is not last, which replay takes for a cut. The others work on meanwhile and then wait for that row: for one
 deadline at most and the new start. Only a worker can die or hang without the trainer. More than `TOLERANCE` failures
-within `WINDOW` seconds in one host end the run with the environment's own traceback. What happens to values that are
-not finite, `EnvironmentConfig.not_finite` says.
+within `WINDOW` seconds in one host, or `FRUITLESS` without a row between them, end the run with the environment's own
+traceback. What happens to values that are not finite, `EnvironmentConfig.not_finite` says.
 """
 
 import atexit
@@ -27,10 +27,11 @@ from reverie.envs.make import Factory, name_of
 from reverie.envs.rows import Command, Rows
 from reverie.envs.worker import TICK, Worker
 from reverie.errors import UserError
-from reverie.types import Spaces, Step
+from reverie.types import ArraySpec, Spaces, Step
 
 TOLERANCE = 5
 WINDOW = 600.0
+FRUITLESS = 3
 
 _STATE = ("seed", "troubles", "episode", "length", "actions")
 """What `Pool.state` gives besides the last rows."""
@@ -69,7 +70,6 @@ class Pool:
         self.last: Step | None = None
         """The rows given by the last `step`."""
         self._episode = np.full(count, -1, np.int64)
-        self._actions: list[list[np.ndarray]] = [[] for _ in range(count)]
         config = config or EnvironmentConfig()
         if workers:
             deadlines = {"step_deadline": step_deadline, "reset_deadline": reset_deadline}
@@ -80,9 +80,11 @@ class Pool:
         with self._closed_if_broken():
             self.spaces, self.repeat = [crew.facts() for crew in self._crews].pop()
             self._rows = Rows(self.spaces, count)
+            self._actions = [Actions(self.spaces.action) for _ in range(count)]
             for crew in self._crews:
                 crew.join(self._rows)
         self._troubles = {crew.lines: deque[float](maxlen=TOLERANCE + 1) for crew in self._crews}
+        self._fruitless = dict.fromkeys(self._troubles, 0)
 
     def step(self, actions: np.ndarray | None) -> Step:
         """The next rows, batched over environments; see above. `actions` are in the model's form."""
@@ -96,7 +98,7 @@ class Pool:
             if ended[line]:
                 self._begin(line)
             else:
-                self._actions[line].append(self._rows.action[line].copy())
+                self._actions[line].append(self._rows.action[line])
         self._rows.mended[:] = False
         with self._closed_if_broken():
             self._run(self._begin_anew)
@@ -106,14 +108,12 @@ class Pool:
 
     def state(self) -> dict[str, np.ndarray]:
         """Where the running episodes are: their number, their actions so far, and the last rows."""
-        played = [action for actions in self._actions for action in actions]
-        shape = (len(played), *self.spaces.action.shape)
         state = {
             "seed": np.array([self.seed], np.int64),
             "troubles": np.array([self.failures, self.mended], np.int64),
             "episode": self._episode.copy(),
             "length": np.array([len(actions) for actions in self._actions], np.int64),
-            "actions": np.array(played, self.spaces.action.dtype).reshape(shape),
+            "actions": np.concatenate([actions.all for actions in self._actions]),
         }
         return state if self.last is None else state | flatten(self.last)
 
@@ -126,8 +126,8 @@ class Pool:
         self._episode[:] = state["episode"]
         self.failures, self.mended = state["troubles"].tolist()
         self.last = unflatten(state, self.spaces) if "reward" in state else None
-        played = np.split(state["actions"].copy(), np.cumsum(state["length"])[:-1])
-        self._actions = [list(actions) for actions in played]
+        played = np.split(state["actions"], np.cumsum(state["length"])[:-1])
+        self._actions = [Actions(self.spaces.action, actions) for actions in played]
         if self.last is None:
             return []
         ended = np.asarray(self.last.terminated | self.last.truncated)
@@ -175,7 +175,7 @@ class Pool:
 
     def _begin(self, line: int) -> None:
         self._episode[line] += 1
-        self._actions[line] = []
+        self._actions[line] = Actions(self.spaces.action)
         self._rows.command[line] = Command.RESET
         self._rows.seed[line] = episode_seed(self.seed, line, int(self._episode[line]))
 
@@ -194,6 +194,7 @@ class Pool:
         while busy:
             for crew in [crew for crew in busy if crew.ready(TICK / len(busy))]:
                 failures = crew.done()
+                self._fruitless[crew.lines] += 1 if failures else -self._fruitless[crew.lines]
                 if failures:
                     failed(crew.lines, failures)
                 if not failures or not self._sent(crew):
@@ -224,7 +225,7 @@ class Pool:
                     self._rows.seed[line] = episode_seed(self.seed, line, int(self._episode[line]))
                 else:
                     self._rows.command[line] = Command.STEP
-                    self._rows.action[line] = self._actions[line][step - 1]
+                    self._rows.action[line] = self._actions[line].all[step - 1]
             self._run(failed)
         return lost
 
@@ -240,7 +241,8 @@ class Pool:
         self.failures += 1
         times = self._troubles[tuple(lines)]
         times.append(time.monotonic())
-        if len(times) > TOLERANCE and times[-1] - times[0] < WINDOW:
+        often = len(times) > TOLERANCE and times[-1] - times[0] < WINDOW
+        if often or self._fruitless[tuple(lines)] >= FRUITLESS:
             raise UserError(
                 f"{self.id} failed {len(times)} times within {times[-1] - times[0]:.0f} s; the last time:\n"
                 f"{list(failures.values())[-1]}",
@@ -255,6 +257,30 @@ class Pool:
         except BaseException:
             self.close()
             raise
+
+
+class Actions:
+    """The actions of a running episode, side by side in one array: an episode may last as long as the run."""
+
+    def __init__(self, spec: ArraySpec, first: np.ndarray | None = None) -> None:
+        begun = np.empty((0, *spec.shape), spec.dtype) if first is None else first
+        self._array, self._count = begun.copy(), len(begun)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def all(self) -> np.ndarray:
+        """[step, ...]."""
+        return self._array[: self._count]
+
+    def append(self, action: np.ndarray) -> None:
+        if self._count == len(self._array):
+            larger = np.empty((max(16, 2 * self._count), *self._array.shape[1:]), self._array.dtype)
+            larger[: self._count] = self._array
+            self._array = larger
+        self._array[self._count] = action
+        self._count += 1
 
 
 def episode_seed(seed: int, line: int, episode: int) -> int:

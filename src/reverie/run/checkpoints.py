@@ -74,7 +74,7 @@ def load(folder: Path, only: str | None = None) -> Checkpoint:
         part = name.removesuffix(".safetensors")
         if only in (None, part):
             content = tensors.map_file(folder / name)
-            if len(content) != expected["bytes"] or tensors.digest([content]) != expected["blake2b"]:
+            if len(content) != expected["bytes"] or tensors.digest_of(folder / name) != expected["blake2b"]:
                 raise ValueError(f"{name} does not match its checksum")
             parts[part] = tensors.unpack(content)
     return Checkpoint(folder, manifest, parts)

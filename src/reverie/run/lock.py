@@ -14,13 +14,22 @@ class Lock:
     """Held from construction to `close`. Raises `UserError` (code 75), saying who holds it, if another process does."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / FILE
+        self._path = path = folder / FILE
         self._descriptor = durable.lock(path, f"pid {os.getpid()} on {socket.gethostname()}")
         if self._descriptor is None:
             raise UserError(
                 f"{folder} is in use by {path.read_text() or 'another process'}. "
                 "Wait for it or stop it, or choose another folder with --run.",
                 code=75,
+            )
+
+    def check(self) -> None:
+        """`UserError` (code 74) if the folder, or the lock in it, is no longer where it was: that may be another's."""
+        if self._descriptor is not None and not durable.holds(self._path, self._descriptor):
+            raise UserError(
+                f"{self._path.parent} was moved, or {FILE!r} in it was deleted, while it was trained. Nothing was "
+                "written since. Put it back, and go on from its newest checkpoint with `reverie resume`.",
+                code=74,
             )
 
     def close(self) -> None:

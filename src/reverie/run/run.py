@@ -59,7 +59,7 @@ class Run:
     """
 
     def __init__(self, directory: Path, description: dict[str, Any]) -> None:
-        self.directory = directory
+        self.directory = directory.absolute()  # an environment may change the folder that we stand in
         self.manifest = description
         self.step = 0
         """Simulator steps, as `finished` or `restore` was last told."""
@@ -86,7 +86,7 @@ class Run:
             description: method, environment, seed, size, config, and `steps` or `budget` (seconds).
             new: set a run that is there aside (renamed to `*-old`) and start afresh.
         """
-        directory = Path(directory)
+        directory = Path(directory).absolute()
         if new and (directory / manifest.FILE).exists():
             _set_aside(directory)
         asked = manifest.completed(description)
@@ -137,7 +137,7 @@ class Run:
             for folder in (self.directory, self._checkpoints, self._replay, self.media, self.directory / "failures"):
                 if folder.exists() and not folder.is_dir():
                     raise UserError(f"{folder} is a file, and a run keeps a folder there. Move it away.", code=74)
-                durable.sweep(folder)
+                durable.sweep(folder, alone=folder in (self._checkpoints, self._replay))
             self._log.repair()
             self._signals, self.stop = Signals(), 0
             self._signals.install()
@@ -155,6 +155,10 @@ class Run:
             self._lock.close()
         self._lock = None
 
+    def ask_to_stop(self, number: int) -> None:
+        """As if this signal had come: whoever trains saves, and stops."""
+        self._signals.note(number)
+
     def finished(self, step: int) -> bool:
         """Whether the budget is used up. The end of a budget of time is noted in steps, so that it stays the end."""
         self.step, self.stop = step, self._signals.received
@@ -162,6 +166,7 @@ class Run:
         if not step or self.budget.fraction(step, self.seconds) < 1:  # the first step may have to be compiled for long
             return False
         if self.manifest["steps"] is None and self._lock:
+            self._lock.check()
             self.manifest["steps"] = step
             manifest.write(self.directory, self.manifest)
         return True
@@ -288,6 +293,7 @@ class Run:
     def _must_be_entered(self, what: str) -> None:
         if self._lock is None:
             raise ValueError(f"Run.{what}: only the one who holds the run may; write `with run:` around it")
+        self._lock.check()
 
     def _begin_again(self) -> None:
         """From step 0. Rows on the disk were saved for a checkpoint that somebody has taken away: they are kept."""

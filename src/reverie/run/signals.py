@@ -3,9 +3,11 @@
 Python runs its handlers between two bytecodes of the main thread, which may be inside a compilation for minutes. So a
 thread of our own is told of a signal through a socket (`signal.set_wakeup_fd`), and ends the process where the main
 thread cannot: at the second signal, and when nobody has looked at `received` within `PATIENCE`. What is lost then is
-what was done since the last checkpoint.
+what was done since the last checkpoint. Where somebody else has taken the socket (an environment with asyncio), the
+handlers tell the thread.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +19,8 @@ from typing import Any
 
 PATIENCE = 9.0
 """Seconds in which the main thread must notice a signal; a save, once begun, may take longer."""
+LAST_WORDS = 1.0
+"""Seconds for saying why, where nobody may be left to read it, or somebody who does not."""
 
 _HANDLED = (signal.SIGINT, signal.SIGTERM)
 _CLOSE = b"\0"
@@ -39,6 +43,10 @@ class Signals:
             self._noticed.set()
         return self._signal
 
+    def note(self, number: int) -> None:
+        """As if this signal had come."""
+        self._signal = self._signal or number
+
     def install(self) -> None:
         """Take the handlers over."""
         if threading.current_thread() is not threading.main_thread():
@@ -46,7 +54,7 @@ class Signals:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._previous_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._previous = {number: signal.signal(number, _ignore) for number in _HANDLED}
+        self._previous = {number: signal.signal(number, self._handle) for number in _HANDLED}
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
         _installed.add(self)
@@ -75,13 +83,19 @@ class Signals:
             self._stop_now(f"busy for more than {PATIENCE:.0f} seconds")
 
     def _stop_now(self, reason: str) -> None:
-        try:
-            sys.stderr.write(
-                f"\nreverie: stopped at once ({reason}), without saving: the last checkpoint, if any, stays\n"
-            )
-            sys.stderr.flush()
-        finally:  # though nobody may be left to read it
-            self._end(128 + self._signal)
+        words = f"\nreverie: stopped at once ({reason}), without saving: the last checkpoint, if any, stays\n"
+        speaking = threading.Thread(target=_say, args=(words,), name="last words", daemon=True)
+        speaking.start()
+        speaking.join(LAST_WORDS)
+        self._end(128 + self._signal)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        """In the main thread. Our thread has been told already, unless the socket is not ours any more."""
+        ours = self._writer.fileno()
+        current = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+        if current != ours:
+            signal.set_wakeup_fd(current)
+            self._writer.send(bytes([number]))
 
     def _give_back(self) -> None:
         for number, handler in self._previous.items():
@@ -95,8 +109,10 @@ class Signals:
         self._reader.close()
 
 
-def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """The thread has been told already; a handler must exist for that."""
+def _say(words: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+        sys.stderr.write(words)
+        sys.stderr.flush()
 
 
 _installed: set[Signals] = set()
