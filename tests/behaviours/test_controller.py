@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from reverie.behaviours.controller import Controller, dial, obeyed, outputs
+from reverie.behaviours.controller import Controller, Obeyed
 from reverie.maths.distributions import action_vector
 from reverie.types import ArraySpec
 
@@ -39,38 +39,38 @@ def test_a_hidden_layer_is_a_layer_more():
 
 def test_thirds_of_the_way_are_choices():
     y = jnp.asarray([-1, -0.34, -0.33, 0, 0.33, 0.34, 1])
-    chosen = jax.vmap(lambda y: obeyed(DOOM, y[None], order=ORDER))(y)[:, 0]
+    chosen = jax.vmap(lambda y: Obeyed(DOOM, ORDER)(y[None]))(y)[:, 0]
     assert chosen.tolist() == [2, 2, 0, 0, 0, 1, 1]
     assert chosen.dtype == jnp.int32
-    assert jax.vmap(lambda y: obeyed(DOOM, y[None]))(y)[:, 0].tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert jax.vmap(lambda y: Obeyed(DOOM)(y[None]))(y)[:, 0].tolist() == [0, 0, 1, 1, 1, 2, 2]
 
 
 def test_several_choices_each_have_their_own_way():
     spec = ArraySpec("discrete", (2,), (2, 4))
-    assert outputs(spec) == 2
-    assert obeyed(spec, jnp.asarray([-0.1, 0.1])).tolist() == [0, 2]
-    assert obeyed(spec, jnp.asarray([1.0, 1.0])).tolist() == [1, 3]
+    assert Obeyed(spec).outputs == 2
+    assert Obeyed(spec)(jnp.asarray([-0.1, 0.1])).tolist() == [0, 2]
+    assert Obeyed(spec)(jnp.asarray([1.0, 1.0])).tolist() == [1, 3]
 
 
 def test_numbers_are_themselves_and_the_brake_is_off_in_its_lower_half():
     """Model form, -1 to 1: gas (y + 1) / 2 of its range, the brake clip(y, 0, 1) of its own."""
-    assert outputs(CAR) == 3
+    assert Obeyed(CAR).outputs == 3
     y = jnp.asarray([-0.5, 0.5, -0.5])
-    np.testing.assert_allclose(obeyed(CAR, y), y)
-    np.testing.assert_allclose(obeyed(CAR, y, clipped=(2,)), [-0.5, 0.5, -1.0])
-    np.testing.assert_allclose(obeyed(CAR, -y, clipped=(2,)), [0.5, -0.5, 0.0])
+    np.testing.assert_allclose(Obeyed(CAR)(y), y)
+    np.testing.assert_allclose(Obeyed(CAR, clipped=(2,))(y), [-0.5, 0.5, -1.0])
+    np.testing.assert_allclose(Obeyed(CAR, clipped=(2,))(-y), [0.5, -0.5, 0.0])
 
 
 def test_the_memory_reads_the_middle_of_a_choice():
-    reads = dial(DOOM, order=ORDER)
+    reads = Obeyed(DOOM, ORDER).dial()
     for choice, number in ((2, -2 / 3), (0, 0.0), (1, 2 / 3)):
         vector = action_vector(DOOM, jnp.asarray([choice]))
         np.testing.assert_allclose(vector @ reads, [number], atol=1e-6)
-        assert obeyed(DOOM, vector @ reads, order=ORDER).tolist() == [choice]
-    assert dial(CAR) is None
+        assert Obeyed(DOOM, ORDER)(vector @ reads).tolist() == [choice]
+    assert Obeyed(CAR).dial() is None
 
 
 def test_the_memory_reads_every_choice():
     spec = ArraySpec("discrete", (2,), (2, 4))
     vector = action_vector(spec, jnp.asarray([1, 0]))
-    np.testing.assert_allclose(vector @ dial(spec), [0.5, -0.75])
+    np.testing.assert_allclose(vector @ Obeyed(spec).dial(), [0.5, -0.75])

@@ -253,3 +253,34 @@ def test_another_replay_is_refused(tmp_path: Path) -> None:
         empty(capacity=500).restore(tmp_path, state)
     with pytest.raises(ValueError, match="saved with latents"):
         empty().restore(tmp_path, {"counters": state["counters"]})
+
+
+def test_rows_by_number_are_as_they_are() -> None:
+    ids = np.array([7, 3, 40])
+    rows = fill(empty(), range(50)).rows(ids)
+    np.testing.assert_array_equal(rows.reward, ids)
+    np.testing.assert_array_equal(rows.observation["state"][:, 0], ids)
+    np.testing.assert_array_equal(rows.is_first, ids // STREAMS % EPISODE == 0)
+
+
+def test_picks_are_a_function_of_seed_and_number_and_uniform() -> None:
+    replay, other = fill(empty(), range(50)), fill(empty(seed=1), range(50))
+    np.testing.assert_array_equal(replay.pick(3, 20).reward, replay.pick(3, 20).reward)
+    assert (replay.pick(3, 20).reward != replay.pick(4, 20).reward).any()
+    assert (replay.pick(3, 20).reward != other.pick(3, 20).reward).any()
+    drawn = np.bincount(replay.pick(0, 20_000).reward.astype(int), minlength=STREAMS * 50)
+    starts = STREAMS * (50 - LENGTH + 1)
+    assert not drawn[starts:].any(), "the last rows begin no window"
+    np.testing.assert_allclose(drawn[:starts], 20_000 / starts, rtol=0.35)
+
+
+def test_the_rows_of_a_stream_are_those_that_are_here(tmp_path: Path) -> None:
+    replay = fill(empty(capacity=40), range(33))
+    assert replay.times(1).tolist() == [time * STREAMS + 1 for time in range(13, 33)]
+    whole = fill(empty(5000), range(1500))
+    whole.seal(tmp_path)
+    (tmp_path / "00000000001024.safetensors").unlink()
+    other = empty(5000)
+    other.restore(tmp_path, whole.state())
+    lost = set(range(1024, 2048))
+    assert other.times(0).tolist() == [row for row in range(0, 3000, STREAMS) if row not in lost]

@@ -143,6 +143,18 @@ def test_only_larger_pictures_are_resized_and_planes_never() -> None:
     ]
 
 
+def test_rows_are_cut_before_resizing() -> None:
+    picture = np.zeros((96, 96, 3), np.uint8)
+    picture[84:] = 255
+    leaf = shown(next(leaves(pixels(96, 96, 3))), 64, gray=False, rows=84)
+    assert leaf.spec.shape == (64, 64, 3)
+    assert not leaf.read(picture).any()
+    whole = shown(next(leaves(pixels(96, 96, 3))), 0, gray=False, rows=84)
+    assert whole.spec.shape == whole.read(picture).shape == (84, 96, 3)
+    few = shown(next(leaves(pixels(8, 96, 3))), 0, gray=False, rows=84)
+    assert few.spec.shape == (8, 96, 3)
+
+
 def test_gray_weighs_the_colours() -> None:
     leaf = shown(next(leaves(pixels(4, 4, 3))), 0, gray=True)
     red = np.zeros((4, 4, 3), np.uint8)

@@ -6,9 +6,10 @@ Ha & Schmidhuber, arXiv 1803.10122, section 2.3 and appendix A.3:
     y = tanh(W x)                              1,088 for Doom: x = (z, c, h), one output, no bias
     y = tanh(V tanh(W z + b) + d)              1,443: z alone, 40 hidden units
 
-Flat, as evolution wants it: per layer the biases first, then the matrix. What y means to an environment says `obeyed`.
+Flat, as evolution wants it: per layer the biases first, then the matrix. What y means to an environment says `Obeyed`.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import equinox as eqx
@@ -41,40 +42,44 @@ class Controller(eqx.Module):
         return x
 
 
-def outputs(spec: ArraySpec) -> int:
-    """How many numbers decide an action: one for each choice to be made, and for each element of a continuous one."""
-    return spec.shape[0]
+@dataclass(frozen=True)
+class Obeyed:
+    """The action that numbers from -1 to 1 stand for, and the other way round.
 
-
-def obeyed(
-    spec: ArraySpec, y: Float[Array, "outputs"], *, order: tuple[int, ...] = (), clipped: tuple[int, ...] = ()
-) -> Float[Array, "outputs"] | Int[Array, "outputs"]:
-    """The action that y stands for, as `spec` says.
-
-    Args:
-        spec: of the action. Of n choices, each has an n-th of the way from -1 to 1 (Doom's thresholds are -1/3, 1/3).
-        y: from -1 to 1.
-        order: which choice lies where on that way; empty: as they are numbered.
-        clipped: elements of a continuous action whose lower half means the lowest (CarRacing's brake).
+    Of n choices, each has an n-th of the way from -1 to 1 (Doom's thresholds are -1/3 and 1/3). A continuous action is
+    what it is: the model's form of it goes from -1 to 1 too.
     """
-    if spec.kind == "continuous":
-        halves = jnp.isin(jnp.arange(len(y)), jnp.asarray(clipped, jnp.int32))
-        return jnp.where(halves, 2 * jnp.clip(y, 0, 1) - 1, y)
-    count = jnp.asarray(spec.classes, jnp.float32)
-    place = jnp.clip(jnp.floor((y + 1) / 2 * count), 0, count - 1).astype(jnp.int32)
-    return jnp.asarray(order, jnp.int32)[place] if order else place
 
+    spec: ArraySpec
+    order: tuple[int, ...] = ()
+    """Of one choice: which lies where on the way; empty: as they are numbered."""
+    clipped: tuple[int, ...] = ()
+    """Elements of a continuous action whose lower half means the lowest (CarRacing's brake)."""
 
-def dial(spec: ArraySpec, *, order: tuple[int, ...] = ()) -> Float[Array, "action outputs"] | None:
-    """What turns an action's vector into the numbers that M reads: of a choice, the middle of its part of the way.
+    @property
+    def outputs(self) -> int:
+        """How many numbers it takes: one for each choice to be made, or element of a continuous action."""
+        return self.spec.shape[0]
 
-    None for continuous actions, which M reads as they are.
-    """
-    if spec.kind == "continuous":
-        return None
-    columns = []
-    for count in spec.classes:
-        places = jnp.argsort(jnp.asarray(order)) if order else jnp.arange(count)
-        columns.append((2 * places.astype(jnp.float32) + 1) / count - 1)
-    blocks = [jnp.zeros((len(column), len(columns))).at[:, at].set(column) for at, column in enumerate(columns)]
-    return jnp.concatenate(blocks)
+    def __call__(self, y: Float[Array, "outputs"]) -> Float[Array, "outputs"] | Int[Array, "outputs"]:
+        """The action, as `spec` says."""
+        if self.spec.kind == "continuous":
+            halves = jnp.isin(jnp.arange(len(y)), jnp.asarray(self.clipped, jnp.int32))
+            return jnp.where(halves, 2 * jnp.clip(y, 0, 1) - 1, y)
+        count = jnp.asarray(self.spec.classes, jnp.float32)
+        place = jnp.clip(jnp.floor((y + 1) / 2 * count), 0, count - 1).astype(jnp.int32)
+        return jnp.asarray(self.order, jnp.int32)[place] if self.order else place
+
+    def dial(self) -> Float[Array, "action outputs"] | None:
+        """What turns an action's vector into the numbers that M reads: of a choice, the middle of its part of the way.
+
+        None for continuous actions, which M reads as they are.
+        """
+        if self.spec.kind == "continuous":
+            return None
+        columns = []
+        for count in self.spec.classes:
+            places = jnp.argsort(jnp.asarray(self.order)) if self.order else jnp.arange(count)
+            columns.append((2 * places.astype(jnp.float32) + 1) / count - 1)
+        blocks = [jnp.zeros((len(column), len(columns))).at[:, at].set(column) for at, column in enumerate(columns)]
+        return jnp.concatenate(blocks)

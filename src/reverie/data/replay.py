@@ -145,6 +145,21 @@ class Replay:
             self.use(n)
         return Batch(ids, _sequence(rows))
 
+    def pick(self, n: int, batch: int) -> Sequence:
+        """The first rows of `batch` windows, drawn uniformly by (seed, n) from all that is here now [batch, ...]."""
+        random = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, n])))
+        return self.rows(self._windows.uniform(random, batch, *self._range(self.inserted)))
+
+    def times(self, stream: int) -> np.ndarray:
+        """The rows of a stream that are here, in order; where two are not neighbours, what was between is lost."""
+        return self._windows.times(stream, *self._range(self.inserted))
+
+    def rows(self, ids: np.ndarray) -> Sequence:
+        """Rows by their numbers [row], none of them the neighbour of another."""
+        alone = _sequence(self._rows.take(ids[:, None]))
+        observation = {name: values[:, 0] for name, values in alone.observation.items()}
+        return Sequence(observation, *(values[:, 0] for values in alone[1:]))
+
     def use(self, n: int) -> None:
         """Batch n is being trained on: from now on it is part of the state."""
         with self._lock:

@@ -52,6 +52,12 @@ class Windows:
         time = begins[segment] + choice - (total - counts)[segment]
         return time * self.streams + self._segments[segment, 0]
 
+    def times(self, stream: int, oldest: int, end: int) -> np.ndarray:
+        """Ids of the rows of a stream that lie in a segment, in order."""
+        own = sorted(self._segments[self._segments[:, 0] == stream, 1:].tolist())
+        pieces = [np.arange(max(begin, oldest), min(stop, end)) for begin, stop in own]
+        return np.concatenate([np.empty(0, np.int64), *pieces]) * self.streams + stream
+
     def online(self, taken: int, batch: int, oldest: int, end: int) -> tuple[np.ndarray, int]:
         """Ids of the first rows of up to `batch` windows from the queue, and the queue afterwards.
 

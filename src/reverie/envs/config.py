@@ -13,6 +13,9 @@ class EnvironmentConfig:
     """Observe the rendered picture instead of the state."""
     size: int = 64
     """Side of rendered pictures; larger image observations are resized to it. 0 keeps every image as it is."""
+    rows: int = 0
+    """Of an image observation, show only so many rows from its top, before it is resized (CarRacing 84: without the
+    bar below). 0: all."""
     repeat: int = 0
     """Simulator steps per action, rewards summed. 0: the suite's own (Atari and VizDoom 4, others 1)."""
     time_limit: int = 0
@@ -32,7 +35,7 @@ class EnvironmentConfig:
     there, sanitise puts the last finite value in its place (reward 0)."""
 
     def __post_init__(self) -> None:
-        for name in ("size", "repeat", "time_limit", "camera", "noops"):
+        for name in ("size", "rows", "repeat", "time_limit", "camera", "noops"):
             if getattr(self, name) < 0:
                 raise ValueError(f"EnvironmentConfig.{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.sticky < 1:

@@ -62,7 +62,8 @@ class Environment:
         space = world.space or env.observation_space
         self.id = name
         self._world, self._env = world, env
-        self._conversion = Conversion(space, env.action_space, labels=labels, side=config.size, gray=config.grayscale)
+        shown = {"side": config.size, "gray": config.grayscale, "rows": config.rows}
+        self._conversion = Conversion(space, env.action_space, labels=labels, **shown)
         self.spaces = self._conversion.spaces
         self.dropped = self._conversion.dropped
         self.repeat = world.repeat

@@ -40,6 +40,8 @@ class Leaf:
     side: int = 0
     """Images are resized to this many pixels; 0 leaves them."""
     gray: bool = False
+    rows: int = 0
+    """Images lose what is below so many rows; 0 leaves them."""
 
     def read(self, native: Any, last: np.ndarray | None = None) -> np.ndarray:
         """The array of this leaf, out of the environment's whole observation.
@@ -87,7 +89,7 @@ class Leaf:
                     raise NotFiniteError(f"is not finite: {array[~np.isfinite(numbers)][:4].tolist()}")
                 return last
             array = np.clip(np.rint(numbers), 0, 255).astype(np.uint8)
-        picture = np.ascontiguousarray(channels_last(array))
+        picture = np.ascontiguousarray(channels_last(array)[: self.rows or None])
         if self.side and picture.shape[:2] != (self.side, self.side):
             picture = resize(picture, self.side)
         if self.gray:
@@ -198,14 +200,15 @@ def _unit(space: Space) -> bool:
     return isinstance(space, gymnasium.spaces.MultiBinary)
 
 
-def shown(leaf: Leaf, side: int, gray: bool) -> Leaf:
+def shown(leaf: Leaf, side: int, gray: bool, rows: int = 0) -> Leaf:
     if leaf.spec.kind != "image":
         return leaf
     height, width, channels = leaf.spec.shape
+    height = min(rows or height, height)
     side = side if side and max(height, width) > side and not _planes(leaf.space) else 0
     gray = gray and channels == 3
     shape = (side or height, side or width, 1 if gray else channels)
-    return replace(leaf, spec=ArraySpec("image", shape), side=side, gray=gray)
+    return replace(leaf, spec=ArraySpec("image", shape), side=side, gray=gray, rows=rows)
 
 
 def _planes(space: Space) -> bool:

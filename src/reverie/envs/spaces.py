@@ -32,6 +32,7 @@ class Conversion:
         labels: names of elements by observation name, and of the choices under `action`.
         side: larger images are resized to this; 0 leaves them.
         gray: colour images lose their colour.
+        rows: images lose what is below so many rows from their top; 0 leaves them.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Conversion:
         labels: dict[str, tuple[str, ...]] | None = None,
         side: int = 0,
         gray: bool = False,
+        rows: int = 0,
     ) -> None:
         labels = labels or {}
         self.dropped: tuple[str, ...] = tuple(f"{name} ({why})" for name, why in dropped(observation))
-        self.leaves = [labelled(shown(leaf, side, gray), labels) for leaf in leaves(observation)]
+        self.leaves = [labelled(shown(leaf, side, gray, rows), labels) for leaf in leaves(observation)]
         self.action_space = action
         specs = {leaf.name: leaf.spec for leaf in self.leaves}
         if len(specs) != len(self.leaves):

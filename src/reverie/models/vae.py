@@ -20,11 +20,13 @@ from reverie.nn.dense import Dense
 from reverie.nn.strided import StridedConv, TransposedConv
 
 SHAPE = (64, 64, 3)
-ENCODER = ((32, 4), (64, 4), (128, 4), (256, 4))
-DECODER = ((128, 5), (64, 5), (32, 6), (3, 6))
-"""Channels and kernel size of each stage."""
-FLAT = 1024
-"""Width of the last map of the encoder (2 x 2 x 256), and of the first of the decoder."""
+DEPTH = 32
+"""Channels of the first convolution."""
+ENCODER = ((1, 4), (2, 4), (4, 4), (8, 4))
+DECODER = ((4, 5), (2, 5), (1, 6))
+"""Channels of each stage in units of the depth, and its kernel size; a last one of the decoder gives the picture."""
+FLAT = 32
+"""Width of the last map of the encoder (2 x 2 x 8), and of the first of the decoder, in the same units."""
 FREE_NATS = 0.5
 """Divergence per latent below which nothing is gained."""
 
@@ -38,15 +40,17 @@ class VAE(eqx.Module):
     entry: Dense
     transposed: tuple[TransposedConv, ...]
 
-    def __init__(self, latents: int, *, key: PRNGKeyArray) -> None:
-        if latents < 1:
-            raise ValueError(f"VAE: latents must be at least 1, got {latents}")
+    def __init__(self, latents: int, *, depth: int = DEPTH, key: PRNGKeyArray) -> None:
+        if latents < 1 or depth < 1:
+            raise ValueError(f"VAE: latents and depth must be at least 1, got {latents} and {depth}")
         encoder_key, decoder_key, mean_key, variance_key, entry_key = jr.split(key, 5)
-        self.convolutions = _stages(StridedConv, SHAPE[-1], ENCODER, encoder_key)
-        self.mean = Dense(FLAT, latents, key=mean_key)
-        self.log_variance = Dense(FLAT, latents, key=variance_key)
-        self.entry = Dense(latents, FLAT, key=entry_key)
-        self.transposed = _stages(TransposedConv, FLAT, DECODER, decoder_key)
+        flat, channels = FLAT * depth, SHAPE[-1]
+        down, up = ([(units * depth, size) for units, size in stages] for stages in (ENCODER, DECODER))
+        self.convolutions = _stages(StridedConv, channels, down, encoder_key)
+        self.mean = Dense(flat, latents, key=mean_key)
+        self.log_variance = Dense(flat, latents, key=variance_key)
+        self.entry = Dense(latents, flat, key=entry_key)
+        self.transposed = _stages(TransposedConv, flat, [*up, (channels, 6)], decoder_key)
 
     def encode(
         self, frame: Float[Array, "height width channel"]
@@ -79,7 +83,7 @@ def losses(vae: VAE, frame: Float[Array, "height width channel"], *, key: PRNGKe
     return {"reconstruction": reconstruction, "divergence": jnp.maximum(divergence, FREE_NATS * mean.size)}
 
 
-def _stages(layer: type, inputs: int, stages: tuple[tuple[int, int], ...], key: PRNGKeyArray) -> tuple:
+def _stages(layer: type, inputs: int, stages: list[tuple[int, int]], key: PRNGKeyArray) -> tuple:
     channels = (inputs, *(outputs for outputs, _ in stages))
     sizes = zip(channels[:-1], stages, jr.split(key, len(stages)), strict=True)
     return tuple(layer(before, outputs, size, key=k) for before, (outputs, size), k in sizes)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from reverie.models.mdn_rnn import MDNRNN, Recurrent
-from reverie.models.vae import VAE, sample
+from reverie.models.vae import SHAPE, VAE, sample
 from reverie.protocol import AbstractWorldModel
 
 
@@ -51,8 +51,8 @@ class VisionMemory(AbstractWorldModel[View]):
         return View(jnp.zeros(self.vision.mean.bias.size), self.memory.initial(), no, no, jnp.zeros(()))
 
     def encode(self, observation: dict[str, Array]) -> Float[Array, "embed"]:
-        """Mean and log-variance, side by side, of the one frame that the observation is."""
-        (frame,) = observation.values()
+        """Mean and log-variance, side by side, of the first picture in the observation; the rest is not looked at."""
+        frame = next(part for _, part in sorted(observation.items()) if part.ndim == len(SHAPE))
         return jnp.concatenate(self.vision.encode(frame.astype(jnp.float32) / 255))
 
     def observe(

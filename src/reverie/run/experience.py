@@ -106,6 +106,11 @@ class Experience:
         return self._pool.spaces
 
     @property
+    def replay(self) -> Replay:
+        """What was collected, for methods that do not learn from windows of it as it comes."""
+        return self._replay
+
+    @property
     def steps(self) -> int:
         """Simulator steps so far."""
         return self._collector.steps
@@ -181,11 +186,11 @@ class Experience:
             self.skipped += int(skip)
             self.skipped_in_a_row = self.skipped_in_a_row + 1 if skip else 0
 
-    def save(self, run: Run, learner: PyTree) -> None:
-        """A checkpoint of the learner and of all that is here."""
+    def save(self, run: Run, learner: PyTree, **more: Any) -> None:
+        """A checkpoint of the learner and of all that is here; `more` counters tell it from the one before."""
         counters = {"owed": self._owed, "taken": self._taken, "acts": self._acting.acts}
         counters["asked"] = self._prefetch.pending if self._prefetch else []
-        counters |= {"skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
+        counters |= {"skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row, **more}
         state = {"learner": learner, "memory": self._acting.memory}
         run.save(self.steps, state, counters, self._replay, self._collector)
 
