@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import reverie
-from reverie.evaluate.ledger import read
+from reverie.envs.config import EnvironmentConfig
+from reverie.evaluate.ledger import Claim, read
 from reverie.methods import dreamer3
 from reverie.run.settings import flat
 from reverie.types import ArraySpec, Spaces
@@ -47,9 +48,32 @@ def ledger(folder: Path) -> str:
         scores = ", ".join(f"{seed.mean:.4g}" for seed in row.seeds)
         goal = f"{row.goal.threshold:g} ({row.goal.measure}) in {row.goal.needed} of {len(row.seeds)}"
         cells = [f"`{row.name}`", f"`{row.environment}`", row.size, f"{row.steps:,}", str(len(row.seeds)), scores, goal]
-        rows.append([*cells, "yes" if row.met else "no"])
-    head = ["row", "environment", "size", "steps", "seeds", "mean return", "goal", "reached"]
+        rows.append([*cells, "yes" if row.met else "no", changed(row) or "none"])
+    head = [
+        "row",
+        "environment",
+        "size",
+        "steps",
+        "seeds",
+        "mean return",
+        "goal",
+        "reached",
+        "settings other than the size's",
+    ]
     return table(head, rows) if rows else "No row yet."
+
+
+def changed(row: Claim) -> str:
+    """The settings of a row that its size, or an environment as it is, does not have today."""
+    now = flat(dreamer3.SIZES[row.size]) | flat(EnvironmentConfig())
+    settings = {**row.config, **row.environment_config}
+    other = {name: value for name, value in settings.items() if name in now and _plain(now[name]) != _plain(value)}
+    return ", ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {value:g}" for name, value in other.items())
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def sizes() -> str:
