@@ -64,3 +64,20 @@ def _wait_for(event: Callable[[], bool]) -> None:
     while not event():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_stopped_between_the_updates_of_one_row(method: Method, tmp_path: Path) -> None:
+    """One row of these owes thousands of updates, for longer than anybody waits."""
+    many, steps = ("--config.experience.train-ratio=16000", "--save-every=0.3"), 24
+    run = tmp_path / "run"
+    with running(line(method, run, *many, steps=steps)) as process:
+        _wait_for(lambda: any((run / "checkpoints").glob("0*")))
+        process.send_signal(signal.SIGTERM)
+        outcome = finish(process)
+    assert (outcome.code, outcome.seconds < 10) == (143, True), outcome.said
+    assert "again" in outcome.said or "resume" in outcome.said
+    assert "without saving" not in outcome.said
+    other = tmp_path / "unbroken"
+    hashes = [completed(line(method, folder, *many, steps=steps), folder) for folder in (run, other)]
+    assert hashes[0] == hashes[1]

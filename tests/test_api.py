@@ -1,5 +1,6 @@
 """The Python interface: train, resume, load, evaluate, with an environment by name or as a class."""
 
+import json
 import operator
 import os
 import subprocess
@@ -91,6 +92,28 @@ def test_a_score_that_cannot_be_noted_is_given(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(Run, "evaluated", refused)
     assert api.evaluate(Played(), 3).mean == 1.0
     assert "the score is not noted. Cannot write: Read-only" in caplog.text
+
+
+def test_a_score_of_a_run_that_was_moved_is_given(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Played(Agent):
+        def __init__(self) -> None:
+            self.run, self.step = tmp_path / "gone", 10
+
+        def evaluate(self, episodes: int = 100, *, seed: int = 0) -> Returns:
+            return Returns((1.0,) * episodes, (5,) * episodes, episodes, (1.0, 1.0))
+
+    assert api.evaluate(Played(), 3).mean == 1.0
+    assert "the score is not noted" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["method", "environment", "environment_config", "config"])
+def test_a_manifest_that_says_too_little_is_explained(name: str, tmp_path: Path) -> None:
+    run = start(tmp_path / "run")
+    about = {key: value for key, value in run.manifest.items() if key not in (name, "blake2b")}
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(about))
+    with pytest.raises(UserError, match=f"does not say '{name}'. Restore it") as caught:
+        api.work(api.again(tmp_path / "run"))
+    assert caught.value.code == 64
 
 
 def test_a_class_without_a_name_is_given_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ Elsewhere: the agent itself (`run/agent.py`), what a run folder holds (`run/run.
 
 import dataclasses
 import importlib
+import logging
 import math
 import pkgutil
 import re
@@ -90,11 +91,11 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
             a file does not choose what is.
     """
     opened = Run.open(runs.find(run))
-    world = environment or named(opened.manifest["environment"], opened.directory)
+    world = environment or named(said(opened, "environment"), opened.directory)
     options = options_of(opened)
     conversions = make(world, options)
     conversions.close()
-    trained = method(opened.manifest["method"]).load(opened, config_of(opened), conversions.spaces)
+    trained = method(said(opened, "method")).load(opened, config_of(opened), conversions.spaces)
     return Agent(opened.directory, trained, world, options, conversions, opened.step)
 
 
@@ -107,11 +108,11 @@ def evaluate(agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,)) 
     lengths = tuple(length for part in parts for length in part.lengths)
     confidence = parts[0].confidence if len(parts) == 1 else bootstrap(np.array(together), seed=seeds[0])
     result = Returns(together, lengths, episodes * len(seeds), confidence)
-    opened = Run.open(agent.run)
     try:
+        opened = Run.open(agent.run)
         opened.evaluated(agent.step, **{f"evaluation/{name}": getattr(result, name) for name in ("mean", "std", "n")})
     except UserError as error:  # the score was computed, and is given all the same
-        opened.note(f"the score is not noted. {error}")
+        logging.getLogger("reverie").warning("%s: the score is not noted. %s", agent.run.name, error)
     return result
 
 
@@ -214,15 +215,16 @@ def start(
         "budget": budgets.parse_duration(budget) if budget else None,
         "every": {} if save_every is None else {"checkpoint": save_every},
     }
+    defaults = {"config": dataclasses.asdict(type(config)()), "environment_config": dataclasses.asdict(type(options)())}
     slug = re.sub(r"[^\w.]+", "-", name_of(environment)).strip("-")
     folder = run or runs_here / f"{name}-{slug}-{size}-seed{seed}"
     if new:
         folder = next(path for path in _family(folder) if not path.exists())
     elif not run:
-        folder = _latest(folder, description)
+        folder = _latest(folder, description, defaults)
     if steps is None and budget is None and not (folder / manifest.FILE).exists():
         description["steps"] = DEFAULT_STEPS
-    return Run.create(folder, description)
+    return Run.create(folder, description, defaults=defaults)
 
 
 def again(run: str | Path, *, steps: int | None = None) -> Run:
@@ -234,7 +236,7 @@ def again(run: str | Path, *, steps: int | None = None) -> Run:
 def work(run: Run, environment: World | None = None) -> None:
     """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
     with run:
-        module, known = method(run.manifest["method"]), run.manifest["environment"]
+        module, known = method(said(run, "method")), said(run, "environment")
         if environment and name_of(environment) != known:
             raise UserError(f"{run.directory} is a run in {known}, and cannot go on in {name_of(environment)}.")
         module.train(run, config_of(run), environment or named(known, run.directory), options_of(run))
@@ -259,12 +261,19 @@ def _is_imported(environment: str) -> bool:
 
 def config_of(run: Run) -> Any:
     """The settings of the method that a run was begun with."""
-    return settings.from_json(method(run.manifest["method"]).Config, run.manifest["config"])
+    return settings.from_json(method(said(run, "method")).Config, said(run, "config"))
 
 
 def options_of(run: Run) -> EnvironmentConfig:
     """The settings of the environment that a run was begun with."""
-    return settings.from_json(EnvironmentConfig, run.manifest["environment_config"])
+    return settings.from_json(EnvironmentConfig, said(run, "environment_config"))
+
+
+def said(run: Run, name: str) -> Any:
+    """What a run's manifest says; one that was edited may say nothing."""
+    if name not in run.manifest:
+        raise UserError(f"{run.directory / manifest.FILE} does not say {name!r}. Restore it from a copy.", code=64)
+    return run.manifest[name]
 
 
 def _trained(run: Run, environment: World | None) -> Agent:
@@ -276,21 +285,21 @@ def _trained(run: Run, environment: World | None) -> Agent:
     return load(run.directory, environment=environment)
 
 
-def _latest(folder: Path, description: dict[str, Any]) -> Path:
+def _latest(folder: Path, description: dict[str, Any], defaults: dict[str, Any]) -> Path:
     """The newest of the folder and its numbered siblings that holds this very run; with none, the newest of them."""
     taken: list[Path] = []
     for path in _family(folder):
         if not path.exists():
             break
         taken.append(path)
-    same = [path for path in reversed(taken) if _is_same(path, description)]
+    same = [path for path in reversed(taken) if _is_same(path, description, defaults)]
     return (same or taken[-1:] or [folder])[0]
 
 
-def _is_same(folder: Path, description: dict[str, Any]) -> bool:
+def _is_same(folder: Path, description: dict[str, Any], defaults: dict[str, Any]) -> bool:
     """Whether a run could be continued with this description."""
     try:
-        manifest.continued(manifest.read(folder), manifest.completed(description), folder)
+        manifest.continued(manifest.read(folder), manifest.completed(description), folder, defaults)
     except UserError:
         return False
     return True

@@ -21,6 +21,6 @@ def test_a_finished_run_goes_on_where_it_is_told_to(
     rows = Run.open(moved).metrics()
     assert len(rows) > before
     assert Run.open(moved).manifest["steps"] == 160
-    assert f"reverie eval {moved}" in capsys.readouterr().out
+    assert f"reverie eval '{moved}'" in capsys.readouterr().out
     assert main(["resume", str(moved), "--steps", "100"]) == 2
     assert "goes to 160 steps already" in capsys.readouterr().err

@@ -63,3 +63,18 @@ def test_errors_of_the_run_are_not_those_of_the_output(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", {"method": "m", "environment": "e", "seed": 0, "steps": 10})
     with pytest.raises(FileNotFoundError), watching(run):
         (tmp_path / "none").read_text()
+
+
+def test_ctrl_c_that_ends_the_reader_too_is_ctrl_c(tmp_path: Path) -> None:
+    """`reverie train ... | tee log`."""
+    run = Run.create(tmp_path / "run", {"method": "m", "environment": "e", "seed": 0, "steps": 10})
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as pipe, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        with watching(run, machine=True), run:
+            os.close(reader)
+            os.kill(os.getpid(), signal.SIGINT)
+            while run.stop != signal.SIGINT:
+                run.log(1, **{"episode/return": 1.0})
+                run.finished(1)
+        assert outcome(run) == 130

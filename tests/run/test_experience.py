@@ -81,7 +81,7 @@ def learn(experience: Experience, turns: int, after: Any = lambda written, stack
         (9.0, 1, [4, 3, 3, 3, 3, 3]),
         (3.0, 2, [1, 0, 1, 0, 1, 0]),
         (9.0, 2, [2, 1, 2, 1, 2, 1]),
-        (0.0, 1, [1, 0, 0, 0, 0, 0]),
+        (0.0, 1, [0, 0, 0, 0, 0, 0]),
     ],
 )
 def test_train_ratio(ratio, dispatch, stacks):
@@ -164,6 +164,30 @@ def test_a_broken_run_goes_on_as_if_it_were_whole(tmp_path: Path, stop):
     jax.tree.map(np.testing.assert_array_equal, before + after, whole)
 
 
+def test_a_run_may_be_left_between_two_stacks_of_a_row(tmp_path: Path):
+    """A row may owe more updates than there is patience for: it is left after any of them, and each is made once."""
+    config = replace(CONFIG, train_ratio=12.0)
+    with begun(config) as experience:
+        whole = [stack for turn in learn(experience, 8) for stack in turn]
+    assert len(whole) == 5 + 4 + 4
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
+    stacks, rows = [], 0
+    while len(stacks) < len(whole):
+        with Run.create(tmp_path / "run", about) as run, begun(config) as experience:
+            experience.restore(run, {})
+            while not experience.owing:
+                experience.collect(Marking())
+                rows += 1
+            assert experience.collect(Marking()) == [], "first what is owed"
+            for stack in experience.batches(lambda: True):
+                stacks.append(stack)
+                marks = names(stack)[:, :, 1:, None] + np.float32(0.5 + 0.25 * len(stacks))
+                experience.write_back({"mark": marks}, np.zeros(len(marks)))
+            experience.save(run, {})
+    assert rows == 8
+    jax.tree.map(np.testing.assert_array_equal, stacks, whole)
+
+
 def continued(experience: Experience, turns: int, stacks: int) -> list[list[Stack]]:
     """`learn`, with the marks that are due after so many stacks."""
     history = []
@@ -197,7 +221,7 @@ def test_a_run_that_lost_its_replay_collects_anew_before_it_learns(tmp_path: Pat
 
 def test_episodes_and_steps():
     """Counter pays 1, 2, 3, 4 and ends; the reset is a turn without a simulator step."""
-    with begun() as experience:
+    with begun(replace(CONFIG, train_ratio=0.0)) as experience:
         ended = [experience.collect(Marking()) for _ in range(9)]
         assert experience.steps == 2 * 8
     assert [len(turn) for turn in ended] == [0, 0, 0, 2, 0, 0, 0, 0, 2]
@@ -267,6 +291,7 @@ def test_acting_has_a_memory_and_a_key_for_each_environment():
         {"capacity": 0},
         {"gibibytes": math.nan},
         {"train_ratio": math.inf},
+        {"train_ratio": 1e-9},
     ],
     ids=str,
 )

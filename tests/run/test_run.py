@@ -554,3 +554,51 @@ def test_asking_to_stop_is_a_signal(tmp_path: Path) -> None:
         run.ask_to_stop(signal.SIGPIPE)
         assert run.due("checkpoint")
         assert run.stop == signal.SIGPIPE
+
+
+def test_an_opened_run_stays_where_it_is_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    Run.create("run", ABOUT)
+    with Run.open("run") as run:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        run.log(1, loss=0.5)
+        run.evaluated(1, score=2.0)
+    assert len(run.metrics()) == 2
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_whoever_was_quicker_decides_what_the_run_is(tmp_path: Path) -> None:
+    """Until something is measured, another `create` may change it: then the first must not train under its name."""
+    first = Run.create(tmp_path / "run", ABOUT)
+    Run.create(tmp_path / "run", ABOUT | {"seed": 5})
+    with pytest.raises(UserError, match="seed: 5 there, 4 asked"), first:
+        pass
+    with Run.create(tmp_path / "run", ABOUT | {"seed": 5}) as run:
+        assert run.seed == 5
+
+
+def test_an_end_that_was_moved_meanwhile_is_the_end(tmp_path: Path) -> None:
+    first = Run.create(tmp_path / "run", ABOUT)
+    Run.create(tmp_path / "run", ABOUT | {"steps": 200})
+    with first:
+        assert first.manifest["steps"] == 200
+
+
+def test_a_signal_that_comes_late_is_not_lost(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", ABOUT) as run:
+        assert run.finished(100)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+    assert run.stop == signal.SIGTERM
+
+
+def test_settings_that_an_old_run_does_not_know_are_their_defaults(tmp_path: Path) -> None:
+    Run.create(tmp_path / "run", ABOUT).evaluated(1, score=1.0)
+    now = ABOUT | {"config": {"a": {"b": 1}, "new": [1, 2]}}
+    defaults = {"config": {"a": {"b": 7}, "new": (1, 2)}}
+    assert Run.create(tmp_path / "run", now, defaults=defaults).manifest["config"] == {"a": {"b": 1}}
+    with pytest.raises(UserError, match="new"):
+        Run.create(tmp_path / "run", now)
+    with pytest.raises(UserError, match="new"):
+        Run.create(tmp_path / "run", ABOUT | {"config": {"a": {"b": 1}, "new": [3]}}, defaults=defaults)

@@ -207,3 +207,17 @@ def test_a_second_signal_ends_a_process_that_nobody_listens_to() -> None:
             assert process.wait(timeout=20) == 143
         finally:
             process.kill()
+
+
+def test_the_first_signal_after_we_asked_ourselves_is_the_first() -> None:
+    ended: list[int] = []
+    handling = Signals(end=ended.append)
+    handling.install()
+    try:
+        handling.note(signal.SIGPIPE)
+        assert handling.received == signal.SIGPIPE
+        os.kill(os.getpid(), signal.SIGINT)
+        assert wait_for(lambda: handling.received == signal.SIGINT)
+        assert ended == []
+    finally:
+        handling.close()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from reverie.cli.arguments import parse, parse_seeds, print_json
+from reverie.cli.arguments import near, parse, parse_seeds, print_json
 from reverie.errors import UserError
 
 
@@ -41,9 +41,9 @@ def main(words: list[str]) -> int:
     agent = api.load(options.run, environment=options.environment or None)
     result = api.evaluate(agent, options.episodes, seeds=seeds)
     if options.json:
-        print_json({"run": str(agent.run), **result.to_json()})
+        print_json({"run": str(near(agent.run)), **result.to_json()})
         return 0
     low, high = result.confidence
-    print(f"{agent.run}: {result.mean:.6g} ± {result.std:.3g} over {result.n} episodes")
+    print(f"{near(agent.run)}: {result.mean:.6g} ± {result.std:.3g} over {result.n} episodes")
     print(f"95 % confidence interval of the mean: {low:.6g} to {high:.6g}")
     return 0

@@ -15,6 +15,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any, cast
 
 import reverie
 from reverie.data import durable
@@ -42,6 +43,8 @@ EXAMPLES = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    with contextlib.suppress(AttributeError, ValueError):  # a stream of somebody else's
+        cast(Any, sys.stdout).reconfigure(errors="replace")
     try:
         return dispatch(list(sys.argv[1:] if words is None else words))
     except UserError as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ def watching(run: "Run", *, machine: bool = False) -> Iterator[None]:
         yield
     run.progress = None
     with _heard(run):
-        progress.raise_if_unheard()
+        if run.stop not in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C ends the reader too: the code is ours
+            progress.raise_if_unheard()
 
 
 @contextlib.contextmanager
@@ -45,8 +47,8 @@ def _heard(run: "Run") -> Iterator[None]:
         if error.errno == errno.EPIPE:
             code = 128 + signal.SIGPIPE
         raise UserError(
-            f"what {near(run.directory)} says cannot be printed ({error.strerror}), so it stopped after a checkpoint. "
-            f"Go on with: reverie resume {_named(run)}",
+            f"what {near(run.directory)} says cannot be printed ({error.strerror}), so it stopped; what was done is "
+            f"saved. Go on with: reverie resume {_named(run)}",
             code=code,
         ) from error
 
@@ -55,18 +57,22 @@ def outcome(run: "Run", *, machine: bool = False) -> int:
     """The last line, and the exit code: 0, or 128 and the number of the signal that stopped the run."""
     from reverie.run.runs import describe
 
-    if machine:
-        entry = describe(near(run.directory)) | {"steps": run.step}
-        print_line({"event": "interrupted" if run.stop else "finished", **entry})
-    elif run.stop:
-        print(f"stopped; continue with the same line, or with: reverie resume {_named(run)}")
-    else:
-        print(f"finished at step {run.step:,}; next: reverie eval {_named(run)}")
+    try:
+        if machine:
+            entry = describe(near(run.directory)) | {"steps": run.step}
+            print_line({"event": "interrupted" if run.stop else "finished", **entry})
+        elif run.stop:
+            print(f"stopped; continue with the same line, or with: reverie resume {_named(run)}", flush=True)
+        else:
+            print(f"finished at step {run.step:,}; next: reverie eval {_named(run)}", flush=True)
+    except OSError:  # the run is what it is, whether somebody hears of it or not
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
     return 128 + run.stop if run.stop else 0
 
 
 def _named(run: "Run") -> str:
     """The run for a further line; an environment of the user's own has to be said again."""
     environment = run.manifest["environment"]
-    folder = near(run.directory)
-    return f"{folder} --environment {environment}" if ":" in environment else str(folder)
+    folder = shlex.quote(str(near(run.directory)))
+    return f"{folder} --environment {environment}" if ":" in environment else folder

@@ -36,6 +36,9 @@ from reverie.run.run import Run
 from reverie.run.settings import check_range
 from reverie.types import Sequence, Step
 
+LEAST_RATIO = 1e-3
+"""Replayed steps per agent step below which it is nothing; rows must be kept until their batch comes."""
+
 
 @dataclass(frozen=True)
 class ExperienceConfig:
@@ -57,6 +60,10 @@ class ExperienceConfig:
     def __post_init__(self) -> None:
         check_range(self, ("environments", "capacity", "dispatch"), 1)
         check_range(self, ("workers", "train_ratio", "gibibytes"), 0)
+        if 0 < self.train_ratio < LEAST_RATIO:
+            raise ValueError(
+                f"ExperienceConfig.train_ratio must be 0, or at least {LEAST_RATIO:g}; got {self.train_ratio}"
+            )
 
 
 class Stack(NamedTuple):
@@ -116,6 +123,11 @@ class Experience:
         return self._collector.steps
 
     @property
+    def owing(self) -> bool:
+        """Whether a stack is due."""
+        return self._prefetch is not None and self._owed >= self._config.dispatch
+
+    @property
     def troubles(self) -> dict[str, int]:
         """What went wrong so far and was dealt with, for the log: updates, environments, rows that were not finite."""
         return {"skipped": self.skipped, "failures": self._pool.failures, "mended": self._pool.mended}
@@ -148,9 +160,12 @@ class Experience:
         return math.ceil(rows) + 1
 
     def collect(self, policy: AbstractPolicy[Any]) -> list[Episode]:
-        """One step of every environment; the episodes that ended with it."""
+        """One step of every environment; the episodes that ended with it. None while stacks are owed from the last."""
+        if self.owing:
+            return []
         episodes = self._collector.step(lambda row: self._acting(policy, row))
-        if self._prefetch is None and len(self._replay) >= self._batch * self._length:
+        ready = self._config.train_ratio and len(self._replay) >= self._batch * self._length
+        if self._prefetch is None and ready:
             self._draw_ahead([self._replay.inserted] * self._config.dispatch)
             self._owed = 1.0
         if self._prefetch is not None:
@@ -158,9 +173,9 @@ class Experience:
             self._owed += replayed / (self._batch * self._length)
         return episodes
 
-    def batches(self) -> Iterator[Stack]:
-        """The stacks that are due; `write_back` is called between two of them."""
-        while self._prefetch is not None and self._owed >= self._config.dispatch:
+    def batches(self, give_way: Callable[[], bool] = lambda: False) -> Iterator[Stack]:
+        """The stacks that are due, as long as nothing asks to `give_way`; `write_back` is called after each of them."""
+        while self._prefetch is not None and self.owing:
             self._owed -= self._config.dispatch
             drawn = [self._prefetch.take() for _ in range(self._config.dispatch)]
             self._taken += len(drawn)
@@ -171,6 +186,8 @@ class Experience:
             sequence = jax.tree.map(lambda *leaves: np.stack(leaves), *[batch.sequence for batch in drawn])
             stack = Stack(sequence, self._replay.latents(ids[:, :, 0]))
             yield devices.spread(stack, self._batch)
+            if give_way():
+                return
 
     def write_back(self, latents: Mapping[str, Any], skipped: Any) -> None:
         """What the last stack gave.

@@ -78,9 +78,15 @@ def completed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps({"steps": None, "budget": None, **manifest, **record}))
 
 
-def continued(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """The manifest of an existing run that is opened with `new`; `UserError` where the two cannot be the same run."""
-    differences = list(_differences(_compared(old), _compared(new)))
+def continued(
+    old: Mapping[str, Any], new: Mapping[str, Any], directory: Path, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The manifest of an existing run that is opened with `new`; `UserError` where the two cannot be the same run.
+
+    `defaults` are what settings were that a run knew nothing of.
+    """
+    then = dict(_flat("", json.loads(json.dumps(defaults or {}))))
+    differences = list(_differences(then | _compared(old), _compared(new)))
     if differences:
         raise UserError(
             f"{directory} holds a run with other settings:\n  " + "\n  ".join(differences) + "\n"

@@ -69,7 +69,7 @@ class Run:
         """The number of the signal that asked to stop, or 0; looked at by `finished` and `due("checkpoint")`."""
         self._every = EVERY | description.get("every", {})
         self._due: dict[str, int] = {}  # what -> the step at which it was last due
-        self._log = log.Log(directory / log.FILE)
+        self._log = log.Log(self.directory / log.FILE)
         self._signals = Signals()
         self._lock: Lock | None = None
         self._before = 0.0  # seconds spent before this process entered
@@ -78,13 +78,16 @@ class Run:
         self._last: tuple[Any, ...] = ()  # what was saved last
 
     @classmethod
-    def create(cls, directory: str | Path, description: Mapping[str, Any], *, new: bool = False) -> "Run":
+    def create(
+        cls, directory: str | Path, description: Mapping[str, Any], *, new: bool = False, defaults: Any = None
+    ) -> "Run":
         """Make a run, or go on with the one that is there if it has the same settings (its end may move out).
 
         Args:
             directory: of the run.
             description: method, environment, seed, size, config, and `steps` or `budget` (seconds).
             new: set a run that is there aside (renamed to `*-old`) and start afresh.
+            defaults: what settings mean that the run that is there does not know.
         """
         directory = Path(directory).absolute()
         if new and (directory / manifest.FILE).exists():
@@ -101,7 +104,7 @@ class Run:
                 if not _is_begun(directory):  # or somebody was quicker
                     manifest.write(directory, asked)
         old = manifest.read(directory)
-        merged = manifest.continued(old, asked, directory)
+        merged = manifest.continued(old, asked, directory, defaults)
         Budget(merged["steps"], merged["budget"])
         if merged != old:
             with contextlib.closing(Lock(directory)):
@@ -134,6 +137,8 @@ class Run:
     def __enter__(self) -> "Run":
         with contextlib.ExitStack() as stack:
             held = stack.enter_context(contextlib.closing(Lock(self.directory)))
+            there = manifest.read(self.directory)  # somebody may have been quicker
+            self.manifest = manifest.continued(there, self.manifest | {"steps": None, "budget": None}, self.directory)
             for folder in (self.directory, self._checkpoints, self._replay, self.media, self.directory / "failures"):
                 if folder.exists() and not folder.is_dir():
                     raise UserError(f"{folder} is a file, and a run keeps a folder there. Move it away.", code=74)
@@ -150,6 +155,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._before = self.seconds
+        self.stop = self.stop or self._signals.received
         self._signals.close()
         if self._lock:
             self._lock.close()

@@ -32,7 +32,7 @@ class Signals:
 
     def __init__(self, end: Callable[[int], Any] = os._exit) -> None:
         self._end = end  # what ends the process
-        self._signal = 0
+        self._signal = self._asked = 0
         self._noticed = threading.Event()
         self._previous: dict[int, Any] = {}
 
@@ -41,11 +41,11 @@ class Signals:
         """The number of the signal that asked to stop, or 0. Looking tells us that the main thread is alive."""
         if self._signal:
             self._noticed.set()
-        return self._signal
+        return self._signal or self._asked
 
     def note(self, number: int) -> None:
-        """As if this signal had come."""
-        self._signal = self._signal or number
+        """As if this signal had come; the next one is the first."""
+        self._asked = number
 
     def install(self) -> None:
         """Take the handlers over."""
