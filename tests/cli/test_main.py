@@ -1,5 +1,6 @@
 """The front door: fast, helpful, and never a traceback for a mistake of the user's."""
 
+import io
 import subprocess
 import sys
 
@@ -102,3 +103,13 @@ def _raise(error: BaseException):
         raise error
 
     return fail
+
+
+def test_an_output_that_lacks_a_letter_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that knows only ASCII must not lose a score for its plus-minus."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert front.main(["--version"]) == 0
+    stream.write("1 ± 2\n")
+    stream.flush()
+    assert stream.buffer.getvalue().endswith(b"1 ? 2\n")
