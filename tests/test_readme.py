@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # seven processes, most of which import jax
-SHORTER = {"--steps 30000": "--steps 640", "--episodes 100": "--episodes 2"}
+SHORTER = {"--steps 30000": "--steps 1040", "--episodes 100": "--episodes 2"}
 
 
 def blocks(language: str) -> list[str]:
