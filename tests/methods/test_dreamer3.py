@@ -380,3 +380,39 @@ def test_a_resumed_run_logs_the_lines_of_a_whole_one(tmp_path, monkeypatch, stop
         )
     assert len(lines[0]) == 1
     assert lines[0] == lines[1]
+
+
+class Impatient(Run):
+    """A run that is asked to stop from the k-th look on."""
+
+    looks = 10**9
+
+    def due(self, what, step=None):
+        if what != "checkpoint":
+            return super().due(what, step)
+        self.looks -= 1
+        self.stop = int(self.looks <= 0)
+        return bool(self.stop)
+
+
+def test_a_run_that_is_left_between_updates_writes_the_same_lines(tmp_path):
+    """A row owes five compiled calls; whichever of them it is left after, it ends as if it had not been."""
+    experience = replace(dreamer3.NANO.experience, environments=2, capacity=500, train_ratio=5.0 * BATCH * TIME / 2)
+    config = replace(CONFIG, experience=replace(experience, dispatch=1))
+    about = {"method": "dreamer3", "environment": "CartPole-v1", "seed": 0, "steps": 60, "every": {"log": 7}}
+    unbroken = Impatient.create(tmp_path / "unbroken", about)
+    broken = Impatient.create(tmp_path / "broken", about)
+    with unbroken:
+        dreamer3.train(unbroken, config, "CartPole-v1", EnvironmentConfig())
+    stops = 0
+    while True:
+        broken.looks = 4 + stops
+        with broken:
+            dreamer3.train(broken, config, "CartPole-v1", EnvironmentConfig())
+        if not broken.stop:
+            break
+        stops += 1
+    assert stops > 10
+    lines = [[{**line, "seconds": 0} for line in run.metrics()] for run in (unbroken, broken)]
+    assert sum("updates" in line for line in lines[0]) > 4
+    assert lines[0] == lines[1]

@@ -366,7 +366,7 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
                 learner, (latents, recent) = dispatch((update, config, stack), learner)
                 experience.write_back(latents, recent["skipped"])
                 failure.stop_if_hopeless(run, experience.skipped_in_a_row, learner, stack)
-            if recent and not experience.owing and run.due("log"):
+            if recent and not experience.owing and run.due("log", experience.steps):
                 means = {name: float(value.mean()) for name, value in recent.items()}
                 run.log(experience.steps, updates=int(learner.updates), **means | experience.troubles)
             if run.due("checkpoint"):
