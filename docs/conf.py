@@ -68,11 +68,13 @@ def changed(row: Claim) -> str:
     now = flat(dreamer3.SIZES[row.size]) | flat(EnvironmentConfig())
     settings = {**row.config, **row.environment_config}
     other = {name: value for name, value in settings.items() if name in now and _plain(now[name]) != _plain(value)}
-    return ", ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {value:g}" for name, value in other.items())
+    return ", ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {_plain(value)}" for name, value in other.items())
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """As JSON has it, and 32 for 32.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return list(value) if isinstance(value, tuple) else value
 
 

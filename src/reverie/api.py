@@ -130,8 +130,8 @@ def replay_failure(folder: str | Path) -> dict[str, float]:
     """The metrics of the update that ended a run, computed again from the `failures/STEP` it left."""
     folder = Path(folder)
     opened = Run.open(folder.absolute().parent.parent)
-    module, config = method(opened.manifest["method"]), config_of(opened)
-    world = make(named(opened.manifest["environment"], opened.directory), options_of(opened))
+    module, config = method(said(opened, "method")), config_of(opened)
+    world = make(named(said(opened, "environment"), opened.directory), options_of(opened))
     world.close()
     return failure.replay(folder, module, world.spaces, config)
 

@@ -7,7 +7,7 @@ it: the controller acts on (z_t, h_t), and only then does the memory take in (z_
     observe    h', c' = M(h, c, z, a);  z' ~ N(e')                            a first frame: h' = c' = 0
     imagine    h', c' = M(h, c, z, a);  z' ~ the mixture at h', at a temperature
 
-M reads an action as numbers from -1 to 1, of a choice the middle of its part of the way (`behaviours.controller.dial`);
+M reads an action as numbers from -1 to 1, of a choice the middle of its part of the way (`behaviours.controller`);
 the authors' Doom gives it the controller's own number, of which the game hears no more than the part.
 V is not used in a dream; `decode` is there to look at it. Elsewhere: both parts (`models.vae`, `models.mdn_rnn`), what
 the controller reads and learns (`methods.vmc`).
