@@ -51,7 +51,7 @@ class Updating:
         self._settings = (update, config, batch)
 
     def __call__(self) -> Any:
-        self.learner, outcome = dispatch(self._settings, self.learner)
+        self.learner, outcome = dispatch(self._settings, self.learner, np.int32(0))
         return self.learner, outcome
 
 

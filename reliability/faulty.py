@@ -129,6 +129,7 @@ ACTS: dict[str, Callable[[FaultyEnv], Any]] = {
     "hang": lambda _: time.sleep(600),
     "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
     "slow": lambda _: time.sleep(0.3),
+    "very slow": lambda _: time.sleep(4.0),
     "leak": _hoard,
     "seed ignored": _forget_the_seed,
 }

@@ -10,6 +10,8 @@ from reverie.envs.pool import episode_seed
 
 RAISING = ("raise", "key", "assert", "memory", "recursion", "end of file", "stop iteration", "sys.exit")
 DEADLY = ("segfault", "abort", "_exit", "kill", "orphan", "hang", "stop")
+HANGING = ("hang", "stop")
+"""Of these; where there are other workers, nobody waits for what comes after them."""
 HARMLESS = ("slow", "leak", "both ends")
 IN_PLACE = ("nan", "inf", "-inf", "huge", "nan and reward nan")
 IN_REWARD = ("reward nan", "reward inf", "reward huge", "nan and reward nan")

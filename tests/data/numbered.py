@@ -22,7 +22,7 @@ def latents(numbers: np.ndarray) -> dict[str, np.ndarray]:
     return {"deter": deter, "stoch": np.stack([numbers % 256, numbers // 256], -1).astype(np.uint8)}
 
 
-def fill(replay: Replay, times: range) -> Replay:
+def fill(replay: Replay, times: range, present: np.ndarray | None = None) -> Replay:
     """Row `time` of stream s shows the number time * STREAMS + s everywhere; episodes of EPISODE rows."""
     for time in times:
         number = time * STREAMS + np.arange(STREAMS)
@@ -33,7 +33,7 @@ def fill(replay: Replay, times: range) -> Replay:
         last, first = time % EPISODE == EPISODE - 1, time % EPISODE == 0
         flags = (np.full(STREAMS, value) for value in (last, False, first))
         step = Step(observation, number.astype(np.float32), *flags)
-        replay.add(step, (number % 5).astype(np.int32)[:, None], latents(number))
+        replay.add(step, (number % 5).astype(np.int32)[:, None], latents(number), present)
     return replay
 
 

@@ -224,6 +224,21 @@ def test_a_bad_chunk_becomes_a_gap(tmp_path: Path) -> None:
     assert empty(online=False).restore(tmp_path, saved(back, tmp_path)) == messages[1:], "the gap is not sealed over"
 
 
+def test_a_stream_without_a_row_has_a_gap_also_after_a_restart(tmp_path: Path) -> None:
+    replay = fill(empty(online=False), range(20))
+    before = replay.draw(0, 200, replay.inserted, ahead=True)
+    fill(replay, range(20, 25), present=np.array([True, False]))
+    assert same(before, replay.draw(0, 200, 20 * STREAMS)), "what was inserted before does not know of it"
+    fill(replay, range(25, 60))
+    back = empty(online=False)
+    assert back.restore(tmp_path, saved(replay, tmp_path)) == []
+    assert len(back) == len(replay) == 60 - LENGTH + 1 + 20 - LENGTH + 1 + 35 - LENGTH + 1
+    batch = replay.draw(1, 500, 120)
+    assert same(batch, back.draw(1, 500, 120))
+    times, streams = batch.ids // STREAMS, batch.ids % STREAMS
+    assert not ((times >= 20) & (times < 25) & (streams == 1)).any()
+
+
 def test_chunks_of_a_lost_future_are_deleted(tmp_path: Path) -> None:
     replay = fill(empty(), range(20))
     state = saved(replay, tmp_path)
@@ -252,7 +267,7 @@ def test_another_replay_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="other sizes"):
         empty(capacity=500).restore(tmp_path, state)
     with pytest.raises(ValueError, match="saved with latents"):
-        empty().restore(tmp_path, {"counters": state["counters"]})
+        empty().restore(tmp_path, {name: state[name] for name in ("counters", "gaps")})
 
 
 def test_rows_by_number_are_as_they_are() -> None:

@@ -39,6 +39,22 @@ def test_counts_and_draws_are_what_brute_force_allows(
         assert len(set(drawn.tolist())) > 0.9 * len(expected)
 
 
+@given(losses, st.integers(0, 20), st.integers(0, 30))
+def test_what_is_lost_is_what_was_lost(gaps: list[tuple[int, int, int | None]], oldest: int, rows: int) -> None:
+    windows, again = Windows(STREAMS, LENGTH), Windows(STREAMS, LENGTH)
+    for first, length, stream in gaps:
+        windows.lose(first, first + length, stream)
+    for first, end, stream in windows.lost(oldest, oldest + rows).tolist():
+        assert oldest <= first < end <= oldest + rows
+        again.lose(first, end, stream)
+    for stream in range(STREAMS):
+        seen = [one.times(stream, oldest, oldest + rows).tolist() for one in (windows, again)]
+        assert seen[0] == seen[1]
+        assert again.times(stream, oldest + rows, 100).tolist() == [
+            time * STREAMS + stream for time in range(oldest + rows, 100)
+        ]
+
+
 def test_every_window_is_equally_likely() -> None:
     windows = Windows(2, 3)
     windows.lose(5, 7)

@@ -18,6 +18,7 @@ from envs.worlds import (
     NotANumber,
     Parent,
     RaisesAlways,
+    RaisesAndIsLate,
     RaisesOnce,
     Truncating,
     Unseeded,
@@ -91,15 +92,63 @@ def test_an_environment_that_raises_begins_anew(workers: int) -> None:
     assert [row[:2] for row in table(rows, 1)] == [[True, 0], [False, 1], [False, 2], [False, 3]]
 
 
-@pytest.mark.parametrize(("world", "why"), [(DiesOnce, "died (exit code 3)"), (HangsOnce, "no answer within")])
-def test_a_worker_that_dies_or_hangs_is_replaced(world: type[Counter], why: str, caplog: Any) -> None:
-    with Pool(world, count=3, workers=2, step_deadline=0.3) as pool:
+def test_a_worker_that_dies_is_replaced_in_the_same_turn(caplog: Any) -> None:
+    with Pool(DiesOnce, count=3, workers=2) as pool:
         rows = [pool.step(None), *play(pool, 3)]
         assert pool.failures == 1
-    assert why in caplog.text
+        assert pool.present.all()
+    assert "died (exit code 3)" in caplog.text
     for line in (0, 1):  # one worker hosts both
         assert [row[:2] for row in table(rows, line)] == [[True, 0], [False, 1], [True, 0], [False, 1]]
     assert [row[:2] for row in table(rows, 2)] == [[True, 0], [False, 1], [False, 2], [False, 3]]
+
+
+def test_the_others_go_on_without_a_worker_that_hangs(caplog: Any) -> None:
+    with Pool(HangsOnce, count=3, workers=2, step_deadline=0.3) as pool:
+        rows, present = [pool.step(None)], [pool.present]
+        while len(rows) < 4 or not present[-2][0]:
+            rows += play(pool, 1, len(rows) - 1)
+            present.append(pool.present)
+            time.sleep(0.01)
+        assert pool.failures == 1
+    assert "no answer within" in caplog.text
+    away = np.array([~here for here in present])
+    assert (away[:, 0] == away[:, 1]).all(), "one worker hosts both"
+    assert away[:, 0].tolist() == [False, False, *[True] * (len(rows) - 4), False, False]
+    assert not away[:, 2].any()
+    for line in (0, 1):
+        begun = [row for row, gone in zip(table(rows, line), away[:, line], strict=True) if not gone]
+        assert [row[:2] for row in begun] == [[True, 0], [False, 1], [True, 0], [False, 1]]
+    assert [row[1] for row in table(rows, 2)] == [clock % (LENGTH + 1) for clock in range(len(rows))]
+
+
+def test_nobody_goes_on_where_nobody_is_left() -> None:
+    with Pool(HangsOnce, count=2, workers=1, step_deadline=0.3) as pool:
+        rows = [pool.step(None), *play(pool, 3)]
+        assert pool.present.all()
+    assert [row[:2] for row in table(rows, 1)] == [[True, 0], [False, 1], [True, 0], [False, 1]]
+
+
+def test_beside_a_line_that_is_late_episodes_end_and_begin_anew() -> None:
+    """The first of two lines of a worker raises, and then takes longer than a deadline to begin anew."""
+    with Pool(RaisesAndIsLate, count=3, workers=2, step_deadline=0.5) as pool:
+        rows, present = [pool.step(None)], [pool.present]
+        while len(rows) < 5 or not present[-2][1]:
+            rows += play(pool, 1, len(rows) - 1)
+            present.append(pool.present)
+            time.sleep(0.01)
+    here = [[line for line in range(3) if now[line]] for now in present]
+    assert here[:3] == [[0, 1, 2], [0, 1, 2], [1, 2]]
+    assert here[-3:] == [[0, 2], [0, 1, 2], [0, 1, 2]]
+    assert set(map(tuple, here[3:-3])) == {(2,)}
+    beside = [row for row, now in zip(table(rows, 1), present, strict=True) if now[1]]
+    assert beside == [
+        [True, 0, 0, False, False],
+        [False, 1, 1, False, False],
+        [False, 2, 2, False, True],
+        [True, 0, 0, False, False],
+        [False, 1, 1, False, False],
+    ]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

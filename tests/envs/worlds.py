@@ -50,6 +50,15 @@ class RaisesOnce(Counter):
             raise RuntimeError("the gears are jammed")
 
 
+class RaisesAndIsLate(RaisesOnce):
+    """And begins the episode after that late."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        if seed == episode_seed(0, 0, 1):
+            time.sleep(2)
+        return super().reset(seed=seed, options=options)
+
+
 class DiesOnce(Counter):
     def trouble(self) -> None:
         if self.seed == FIRST_SEED and self.time == 2:

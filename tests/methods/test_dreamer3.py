@@ -292,7 +292,7 @@ def test_compiled_losses_are_the_eager_ones(learner, batch, once):
 def test_two_dispatched_updates_are_two_updates(learner, batch, once, twice):
     stack = jax.tree.map(lambda x: jnp.stack([x, x]), batch)
     copied = jax.tree.map(lambda x: jnp.copy(x) if eqx.is_array(x) else x, learner)  # dispatching consumes it
-    after, outcomes = dispatch((dreamer3.update, CONFIG, stack), copied)
+    after, outcomes = dispatch((dreamer3.update, CONFIG, stack), copied, np.int32(0))
     same(after, twice[0], rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(outcomes[1].pop("skipped"), 0)
     same(outcomes, jax.tree.map(lambda *x: jnp.stack(x), once[1], twice[1]), rtol=1e-3, atol=1e-4)

@@ -130,10 +130,11 @@ def test_what_a_skipped_update_remembers_is_not_kept():
                 experience.write_back({"mark": marks}, np.array([0, 1]))
                 assert experience.skipped_in_a_row == 1
         assert experience.skipped > 20
-        experience.write_back({"mark": marks}, np.array([1, 1]))
-        assert experience.skipped_in_a_row == 3
-        experience.write_back({"mark": marks}, np.array([1, 0]))
-        assert experience.skipped_in_a_row == 0
+        before = experience.skipped
+        experience.write_back({"mark": marks}, np.array([2, 3]))
+        assert (experience.skipped, experience.skipped_in_a_row) == (before + 2, 3)
+        experience.write_back({"mark": marks}, np.array([4, 0]))
+        assert (experience.skipped, experience.skipped_in_a_row) == (before + 3, 0)
 
 
 def test_a_dispatch_reads_latents_as_they_were_before_it():

@@ -114,8 +114,13 @@ class Replay:
         """Rows kept, over all streams."""
         return self._depth * self.streams
 
-    def add(self, step: Step, action: np.ndarray, latents: Mapping[str, np.ndarray]) -> None:
-        """One row of every stream: what was seen, what was then done, and what the model remembered of it."""
+    def add(
+        self, step: Step, action: np.ndarray, latents: Mapping[str, np.ndarray], present: np.ndarray | None = None
+    ) -> None:
+        """One row of every stream: what was seen, what was then done, and what the model remembered of it.
+
+        Streams that are not `present` [streams] have no row now: a gap, which no window crosses.
+        """
         rows = {_OBSERVATION + name: np.asarray(value) for name, value in step.observation.items()}
         rows |= {name: np.asarray(getattr(step, name)) for name in ("reward", *_FLAGS)}
         rows["action"] = np.asarray(action)
@@ -124,6 +129,8 @@ class Replay:
         with self._lock:
             self._rows.put(self.inserted, rows)
             self._latents.put(self.inserted, {name: np.asarray(value) for name, value in latents.items()})
+            for stream in () if present is None else np.flatnonzero(~present).tolist():
+                self._windows.lose(self.inserted // self.streams, self.inserted // self.streams + 1, stream)
             self.inserted += self.streams
 
     def draw(self, n: int, batch: int, upto: int, *, ahead: bool = False) -> Batch:
@@ -190,10 +197,11 @@ class Replay:
             self._sealed = end
 
     def state(self) -> dict[str, np.ndarray]:
-        """What belongs to the checkpoint: latents and counters. Views: write them before going on."""
+        """What belongs to the checkpoint: latents, counters and gaps. Views: write them before going on."""
         counters = [self.inserted, self._next, self._taken[self._next], self._rows.size, self.streams]
         latents = {f"latents.{name}": values for name, values in self._latents.used(self.inserted).items()}
-        return {"counters": np.array(counters, np.int64), **latents}
+        gaps = self._windows.lost(self._held() // self.streams, self.inserted // self.streams)
+        return {"counters": np.array(counters, np.int64), "gaps": gaps, **latents}
 
     def restore(self, folder: Path, state: Mapping[str, np.ndarray]) -> list[str]:
         """Read back what `seal` and `state` gave; what was lost is a gap, and one sentence each in the answer."""
@@ -202,7 +210,7 @@ class Replay:
             raise ValueError(f"Replay.restore: saved with {streams} streams and {size} rows, this one has other sizes")
         saved = {name: (values.shape[1:], values.dtype) for name, values in state.items() if name != "counters"}
         here = {f"latents.{name}": (values.shape[1:], values.dtype) for name, values in self._latents.arrays.items()}
-        if saved != here:
+        if saved != here | {"gaps": ((3,), np.dtype(np.int64))}:
             raise ValueError(f"Replay.restore: saved with latents {saved}, this one has {here}")
         if any(len(state[name]) != min(inserted, size) for name in here):
             raise ValueError(f"Replay.restore: the latents are not of {inserted} rows")
@@ -211,7 +219,10 @@ class Replay:
         self._windows = Windows(self.streams, self.length)
         for name, values in self._latents.used(inserted).items():
             values[:] = state[f"latents.{name}"]
-        return self._read(Chunks(folder))
+        messages = self._read(Chunks(folder))
+        for first, end, stream in state["gaps"].tolist():
+            self._windows.lose(first, end, stream)
+        return messages
 
     def discard(self, folder: Path, before: int) -> None:
         """Delete the chunks that a checkpoint made at `before` inserted rows, or later, does not need."""

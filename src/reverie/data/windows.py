@@ -39,18 +39,28 @@ class Windows:
             ]
         self._segments = np.array(pieces, np.int64).reshape(-1, 3)
 
+    def lost(self, oldest: int, end: int) -> np.ndarray:
+        """What of the times oldest ... end - 1 is gone: int64 [piece, (first, end, stream)], as `lose` takes them."""
+        pieces = []
+        for stream in range(self.streams):
+            own = self._segments[self._segments[:, 0] == stream, 1:].clip(oldest, end)
+            edges = [oldest, *own[np.argsort(own[:, 0])].ravel().tolist(), end]
+            between = zip(edges[::2], edges[1::2], strict=True)
+            pieces += [(first, stop, stream) for first, stop in between if first < stop]
+        return np.array(pieces, np.int64).reshape(-1, 3)
+
     def count(self, oldest: int, end: int) -> int:
         """Windows within the times oldest ... end - 1."""
-        return int(self._starts(oldest, end)[1].sum())
+        return int(self._starts(oldest, end)[2].sum())
 
     def uniform(self, random: np.random.Generator, batch: int, oldest: int, end: int) -> np.ndarray:
         """Ids of the first rows of `batch` windows, with replacement."""
-        begins, counts = self._starts(oldest, end)
+        segments, begins, counts = self._starts(oldest, end)
         total = np.cumsum(counts)
         choice = random.integers(total[-1], size=batch)
         segment = np.searchsorted(total, choice, side="right")
         time = begins[segment] + choice - (total - counts)[segment]
-        return time * self.streams + self._segments[segment, 0]
+        return time * self.streams + segments[segment, 0]
 
     def times(self, stream: int, oldest: int, end: int) -> np.ndarray:
         """Ids of the rows of a stream that lie in a segment, in order."""
@@ -82,8 +92,9 @@ class Windows:
         inside = (owner == stream[:, None]) & (begin <= time[:, None]) & (time[:, None] + self.length <= stop)
         return inside.any(axis=1) & (time >= oldest)
 
-    def _starts(self, oldest: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """First start and number of starts of each segment, as far as it lies within oldest ... end - 1."""
-        begins = np.maximum(self._segments[:, 1], oldest)
-        counts = np.minimum(self._segments[:, 2], end) - begins - self.length + 1
-        return begins, np.maximum(counts, 0)
+    def _starts(self, oldest: int, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The segments, and the first start and number of starts of each, as far as it lies in oldest ... end - 1."""
+        segments = self._segments  # `lose` replaces them, in another thread than this
+        begins = np.maximum(segments[:, 1], oldest)
+        counts = np.minimum(segments[:, 2], end) - begins - self.length + 1
+        return segments, begins, np.maximum(counts, 0)

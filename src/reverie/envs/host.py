@@ -5,6 +5,7 @@ too, so that `Pool` need not know which it holds: `facts`, `join`, `go`, `ready`
 """
 
 import logging
+import math
 import time
 import traceback
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ class Host:
         environment, config: as `make` takes them.
         lines: which lines of the table are this host's.
     """
+
+    patience = math.inf
+    """Seconds that others wait for it once it has failed: nothing goes on beside it here."""
 
     def __init__(self, environment: str | Factory, config: EnvironmentConfig, lines: Sequence[int]) -> None:
         self.lines = tuple(lines)

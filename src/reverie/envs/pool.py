@@ -7,10 +7,11 @@
 Episode k of environment i is reset with a seed made of (seed, i, k) alone: workers change the speed and nothing else.
 
 An environment that raises, dies or hangs is built anew and its next episode begins: a row with is_first follows one
-that is not last, which replay takes for a cut. The others work on meanwhile and then wait for that row: for one
-deadline at most and the new start. Only a worker can die or hang without the trainer. More than `TOLERANCE` failures
-within `WINDOW` seconds in one host, or `FRUITLESS` without a row between them, end the run with the environment's own
-traceback. What happens to values that are not finite, `EnvironmentConfig.not_finite` says.
+that is not last, which replay takes for a cut. The others wait for that row until one deadline after their turn began;
+then they go on without the lines of that worker, whose rows are masked (`present`) until the new start has one. Only a
+worker can die or hang without the trainer. More than `TOLERANCE` failures within `WINDOW` seconds in one host, or
+`FRUITLESS` without a row between them, end the run with the environment's own traceback. What happens to values that
+are not finite, `EnvironmentConfig.not_finite` says.
 """
 
 import atexit
@@ -33,7 +34,7 @@ TOLERANCE = 5
 WINDOW = 600.0
 FRUITLESS = 3
 
-_STATE = ("seed", "troubles", "episode", "length", "actions")
+_STATE = ("seed", "troubles", "episode", "length", "actions", "present")
 """What `Pool.state` gives besides the last rows."""
 
 
@@ -69,6 +70,8 @@ class Pool:
         """Rows that an environment gave with values that were not finite, and that were truncated or sanitised."""
         self.last: Step | None = None
         """The rows given by the last `step`."""
+        self.present = np.zeros(count, bool)
+        """Which of them are rows; the others (is_first and truncated, of no content) stand for lines without one."""
         self._episode = np.full(count, -1, np.int64)
         config = config or EnvironmentConfig()
         if workers:
@@ -83,6 +86,7 @@ class Pool:
             self._actions = [Actions(self.spaces.action) for _ in range(count)]
             for crew in self._crews:
                 crew.join(self._rows)
+        self._late: list[Host | Worker] = []  # crews that nobody waits for any more
         self._troubles = {crew.lines: deque[float](maxlen=TOLERANCE + 1) for crew in self._crews}
         self._fruitless = dict.fromkeys(self._troubles, 0)
 
@@ -91,19 +95,20 @@ class Pool:
         ended = np.ones(self.count, bool) if self.last is None else self.last.terminated | self.last.truncated
         if self.last is not None and actions is None:
             raise ValueError("Pool.step: None is for the first call; afterwards every environment needs an action")
-        self._rows.command[:] = np.where(ended, Command.RESET, Command.STEP)
+        here = ~self._of(self._late)
+        self._rows.command[here] = np.where(ended, Command.RESET, Command.STEP)[here]
         if actions is not None:
-            self._rows.action[:] = self._checked(actions)
-        for line in range(self.count):
+            self._rows.action[here] = self._checked(actions)[here]
+        for line in np.flatnonzero(here).tolist():
             if ended[line]:
                 self._begin(line)
             else:
                 self._actions[line].append(self._rows.action[line])
-        self._rows.mended[:] = False
+        self._rows.mended[here] = False
         with self._closed_if_broken():
             self._run(self._begin_anew)
-        self.mended += int(self._rows.mended.sum())
-        self.last = self._rows.read()
+        self.mended += int(self._rows.mended[self.present].sum())
+        self.last = self._masked(self._rows.read())
         return self.last
 
     def state(self) -> dict[str, np.ndarray]:
@@ -114,6 +119,7 @@ class Pool:
             "episode": self._episode.copy(),
             "length": np.array([len(actions) for actions in self._actions], np.int64),
             "actions": np.concatenate([actions.all for actions in self._actions]),
+            "present": self.present.copy(),
         }
         return state if self.last is None else state | flatten(self.last)
 
@@ -134,7 +140,7 @@ class Pool:
         running = np.flatnonzero(~ended).tolist()
         with self._closed_if_broken():
             lost = self._replay(running)
-        rows = self._rows.read()
+        rows, self.present = self._rows.read(), state["present"].copy()
         for line in running:
             if line in lost or not _equal(rows, self.last, line):
                 lost.add(line)
@@ -187,18 +193,47 @@ class Pool:
             self._begin(line)
 
     def _run(self, failed: Callable[[Sequence[int], dict[int, str]], None]) -> None:
-        """Lets every crew obey. `failed` is told its lines and what went wrong, and says by commands what now."""
+        """Lets every crew obey. `failed` is told its lines and what went wrong, and says by commands what now.
+
+        Ends when all are done, or when those that are not have failed, and the others have waited long enough.
+        """
         if not self._crews:
             raise ValueError("Pool: it is closed")
-        busy = [crew for crew in self._crews if self._sent(crew)]
+        began, failing = time.monotonic(), set(self._late)
+        busy = self._late + [crew for crew in self._crews if crew not in failing and self._sent(crew)]
+        late, self._late, self.present = failing.copy(), [], np.zeros(self.count, bool)
         while busy:
-            for crew in [crew for crew in busy if crew.ready(TICK / len(busy))]:
+            late |= {crew for crew in failing if time.monotonic() - began > crew.patience}
+            awaited = [crew for crew in busy if crew not in late]
+            if not awaited and self.present.any():
+                self._late = busy
+                return
+            for crew in [crew for crew in busy if crew.ready(self._turn(crew, awaited or busy))]:
                 failures = crew.done()
                 self._fruitless[crew.lines] += 1 if failures else -self._fruitless[crew.lines]
+                obeyed = [line for line in crew.lines if self._rows.command[line] != Command.IDLE]
+                self.present[obeyed] = [line not in failures for line in obeyed]
                 if failures:
+                    failing.add(crew)
                     failed(crew.lines, failures)
                 if not failures or not self._sent(crew):
                     busy.remove(crew)
+
+    def _turn(self, crew: Host | Worker, awaited: list[Host | Worker]) -> float:
+        """Seconds to listen to one of the crews that are still at it."""
+        return TICK / len(awaited) if crew in awaited else 0.0
+
+    def _masked(self, row: Step) -> Step:
+        """Lines without a row say so, and what else runs beside a line that is late ends its episode here."""
+        row.truncated[:] |= (self._of(self._late) & ~row.terminated) | ~self.present
+        row.terminated[~self.present] = False
+        row.is_first[~self.present] = True
+        row.reward[~self.present] = 0
+        return row
+
+    def _of(self, crews: list[Host | Worker]) -> np.ndarray:
+        """Which lines are these crews'."""
+        return np.isin(np.arange(self.count), [line for crew in crews for line in crew.lines])
 
     def _sent(self, crew: Host | Worker) -> bool:
         """Whether there was anything to do for a crew."""

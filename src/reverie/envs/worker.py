@@ -61,6 +61,8 @@ class Worker:
         self.lines = tuple(lines)
         self._arguments = (environment, config, self.lines)
         self._step_deadline, self._reset_deadline = step_deadline, reset_deadline
+        self.patience = step_deadline
+        """Seconds that others wait for it once it has failed."""
         self._rows: Rows | None = None
         self._heard = False  # an answer lies in the pipe
         self._start()

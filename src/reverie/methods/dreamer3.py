@@ -363,9 +363,9 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
             for episode in experience.collect(devices.first(policy(learner.model))):
                 run.log(experience.steps, **{"episode/return": episode.score, "episode/length": episode.length})
             for stack in experience.batches(lambda: run.due("checkpoint")):
-                learner, (latents, recent) = dispatch((update, config, stack), learner)
+                learner, (latents, recent) = dispatch((update, config, stack), learner, experience.skipped_in_a_row)
                 experience.write_back(latents, recent["skipped"])
-                failure.stop_if_hopeless(run, experience.skipped_in_a_row, learner, stack)
+                failure.stop_if_hopeless(run, recent["skipped"], learner, stack)
             if recent and not experience.owing and run.due("log", experience.steps):
                 means = {name: float(value.mean()) for name, value in recent.items()}
                 run.log(experience.steps, updates=int(learner.updates), **means | experience.troubles)

@@ -48,7 +48,7 @@ class Collector:
         action, latents = act(row)
         action = np.array(action)
         action[np.logical_or(row.terminated, row.truncated)] = 0
-        self._replay.add(row, action, latents)
+        self._replay.add(row, action, latents, self._pool.present)
         return self._count(self._pool.step(action))
 
     def state(self) -> dict[str, np.ndarray]:
@@ -72,5 +72,5 @@ class Collector:
         self.steps += int((~row.is_first).sum()) * self._pool.repeat
         self._scores = np.where(row.is_first, 0.0, self._scores) + row.reward
         self._lengths = np.where(row.is_first, 0, self._lengths + 1)
-        ended = np.flatnonzero(np.logical_or(row.terminated, row.truncated))
+        ended = np.flatnonzero(np.logical_or(row.terminated, row.truncated) & self._pool.present)
         return [Episode(float(self._scores[slot]), int(self._lengths[slot])) for slot in ended]

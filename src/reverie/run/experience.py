@@ -104,8 +104,8 @@ class Experience:
         self._prefetch: Prefetch | None = None
         self._owed = 0.0
         self._taken = 0  # batches handed out so far
-        self.skipped = self.skipped_in_a_row = 0
-        """Updates that were skipped: so far, and lately without one in between that was not."""
+        self.skipped, self.skipped_in_a_row = 0, np.int32(0)
+        """Updates that were skipped: so far, and lately without one in between that was not (for `dispatch`)."""
 
     @property
     def spaces(self) -> Any:
@@ -194,20 +194,20 @@ class Experience:
 
         Args:
             latents: what the model now remembers at its rows [dispatch, batch, length], the context excepted.
-            skipped: which of its updates [dispatch] were skipped; what those remember is not kept.
+            skipped: of each of its updates [dispatch], how many in a row were skipped up to it; what those that were
+                skipped remember is not kept.
         """
         latents, skipped = jax.device_get((latents, skipped))
         good = np.asarray(skipped) == 0
         self._replay.write_back(self._ids[good], {name: value[good] for name, value in latents.items()})
-        for skip in ~good:
-            self.skipped += int(skip)
-            self.skipped_in_a_row = self.skipped_in_a_row + 1 if skip else 0
+        self.skipped += int((~good).sum())
+        self.skipped_in_a_row = np.int32(skipped[-1])
 
     def save(self, run: Run, learner: PyTree, **more: Any) -> None:
         """A checkpoint of the learner and of all that is here; `more` counters tell it from the one before."""
         counters = {"owed": self._owed, "taken": self._taken, "acts": self._acting.acts}
         counters["asked"] = self._prefetch.pending if self._prefetch else []
-        counters |= {"skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row, **more}
+        counters |= {"skipped": self.skipped, "skipped_in_a_row": int(self.skipped_in_a_row), **more}
         state = {"learner": learner, "memory": self._acting.memory}
         run.save(self.steps, state, counters, self._replay, self._collector)
 
@@ -219,7 +219,7 @@ class Experience:
         state, counters, source = restored
         self._check(counters, source)
         self._owed, self._taken = counters["owed"], counters["taken"]
-        self.skipped, self.skipped_in_a_row = counters["skipped"], counters["skipped_in_a_row"]
+        self.skipped, self.skipped_in_a_row = counters["skipped"], np.int32(counters["skipped_in_a_row"])
         self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
         if counters["asked"] and all(map(self._replay.windows, counters["asked"])):  # or so much is lost: begin anew
             self._draw_ahead(counters["asked"])

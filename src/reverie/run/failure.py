@@ -1,7 +1,7 @@
 """When numbers fail for good: after ten skipped updates in a row a run ends, and leaves what computes them again.
 
     failures/000000012000/learner.safetensors   the trainer's learner, as before the update that failed
-                          stack.safetensors     the batches of the last compiled call; the last batch is the one
+                          stack.safetensors     batches of the last compiled call; the last batch is the tenth
 
 The checkpoints stay as they are, so the same run can go on from the newest one.
 """
@@ -16,29 +16,36 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import ArrayLike, PyTree
 
 from reverie.data import durable, tensors
 from reverie.errors import UserError
 from reverie.run import tree
+from reverie.run.dispatch import HOPELESS
 from reverie.run.experience import Stack
 from reverie.run.run import Run
 from reverie.types import Sequence, Spaces
 
 FOLDER = "failures"
-HOPELESS = 10
-"""Skipped updates in a row after which a run ends."""
 
 
-def stop_if_hopeless(run: Run, skipped: int, learner: PyTree, stack: Stack) -> None:
-    """Ends the run, by a `UserError`, if too many updates in a row were skipped; `stack` holds the last of them."""
-    if skipped < HOPELESS:
+def stop_if_hopeless(run: Run, skipped: ArrayLike, learner: PyTree, stack: Stack) -> None:
+    """Ends the run, by a `UserError`, if too many updates in a row were skipped.
+
+    Args:
+        run: it keeps what failed.
+        skipped: what `dispatch` says of the updates [dispatch] of a stack.
+        learner: as it was before the first of those in a row, and so after them.
+        stack: the batches, on which the tenth failed at the latest.
+    """
+    hopeless = np.flatnonzero(np.asarray(skipped) >= HOPELESS)
+    if not len(hopeless):
         return
     folder = run.directory / FOLDER / f"{run.step:012d}"
     if not folder.exists():  # it failed here before, and the same numbers are there
-        write(folder, learner, stack)
+        write(folder, learner, jax.tree.map(lambda leaf: leaf[: hopeless[0] + 1], stack))
     raise UserError(
-        f"the last {skipped} updates gave a loss or a gradient that is not finite, and were "
+        f"{HOPELESS} updates in a row gave a loss or a gradient that is not finite, and were "
         f"skipped. The newest checkpoint stays good. What failed is kept: `reverie runs replay {folder}` computes it "
         "again and says which loss it was. A smaller learning rate may help: train anew with --config.learning-rate.",
         code=70,
