@@ -3,6 +3,8 @@
 200 seeded damages of checkpoints and replay chunks, and as many of the small files beside them.
 """
 
+import errno
+import io
 import json
 import logging
 import shutil
@@ -130,6 +132,28 @@ def test_a_sound_checkpoint_that_cannot_be_opened_just_now_is_not_set_aside(
             assert refusal.value.code == 74
             monkeypatch.undo()
         assert restored(run)[0] == sound[1][SAVES - 1]
+
+
+def test_a_checkpoint_that_the_disk_cannot_read_gives_way_to_the_one_before(
+    folder: Path, sound: tuple[Path, list[runs.Snapshot]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector of a file that can be opened, and mapped."""
+
+    class Bad(io.FileIO):
+        def read(self, size: int = -1) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    def opened(path: Path, *given: Any, **named: Any) -> Any:
+        if named.get("buffering") == 0 and path.name == "state.safetensors" and NEWEST in path.parts:
+            tried.append(path)
+            return Bad(path, *given)
+        return whole(path, *given, **named)
+
+    whole, tried = Path.open, list[Path]()
+    monkeypatch.setattr(Path, "open", opened)
+    with Run.open(folder) as run:
+        assert restored(run)[0] == sound[1][SAVES - 2]
+    assert tried
 
 
 # ----------------------------------------------------------------------------------------------------------- replay
