@@ -20,19 +20,34 @@ _DREAMER3 = {
 }
 
 
+_VMC = {
+    "config": {"frames": 300, "latents": 2, "units": 4, "depth": 1, "generations": 10000, "evaluate-every": 2}
+    | {"vision-batch": 4, "vision-epochs": 1, "memory-batch": 2, "memory-length": 10, "memory-epochs": 1}
+    | {"population": 4, "rollouts": 1, "evaluation": 2},
+    "config.experience": {"environments": 4, "dispatch": 2, "capacity": 500, "gibibytes": 1},
+}
+
+
 class Method(NamedTuple):
     """A method, where it is tried, and its settings."""
 
     name: str
     environment: str
     flags: tuple[str, ...]
+    long: int
+    """Steps, more than can be done before a signal comes."""
+    laden: tuple[str, ...] = ()
+    """Settings by which one row owes thousands of updates; none where rows owe nothing."""
 
 
 def _flags(settings: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     return tuple(f"--{part}.{name}={value}" for part, values in settings.items() for name, value in values.items())
 
 
-METHODS = [Method("dreamer3", "CartPole-v1", _flags(_DREAMER3))]
+METHODS = [
+    Method("dreamer3", "CartPole-v1", _flags(_DREAMER3), 6000, laden=("--config.experience.train-ratio=16000",)),
+    Method("vmc", "CartPole-v1", ("--environment.pixels", *_flags(_VMC)), 2000),
+]
 STEPS = 1500
 """Simulator steps of a whole run."""
 INTERVAL = 0.3

@@ -11,13 +11,11 @@ from reliability.commands import METHODS, Method, completed, finish, line, runni
 from reverie.run import lock
 
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
-STEPS = 6000
-"""More than can be done before the signal comes."""
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Path) -> None:
-    run, words = tmp_path / "run", line(method, tmp_path / "run", steps=STEPS)
+    run, words = tmp_path / "run", line(method, tmp_path / "run", steps=method.long)
     for number, code in CODES.items():
         logged = run / "metrics.jsonl"
         before = logged.stat().st_size if logged.exists() else 0
@@ -30,14 +28,14 @@ def test_stopped_and_resumed_it_ends_as_if_unbroken(method: Method, tmp_path: Pa
         assert "again" in outcome.said or "resume" in outcome.said
         assert any((run / "checkpoints").iterdir())
     other = tmp_path / "unbroken"
-    assert completed(words, run) == completed(line(method, other, steps=STEPS), other)
+    assert completed(words, run) == completed(line(method, other, steps=method.long), other)
 
 
 @pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
 def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> None:
     """A signal during start-up and compilation: the same codes, in time."""
     run = tmp_path / "run"
-    with running(line(METHODS[0], run, steps=STEPS)) as process:
+    with running(line(METHODS[0], run, steps=METHODS[0].long)) as process:
         _wait_for(lambda: lock.is_held(run))
         time.sleep(0.1)  # it was held for an instant, to write the manifest
         _wait_for(lambda: lock.is_held(run))
@@ -48,7 +46,7 @@ def test_before_anything_is_compiled(number: signal.Signals, tmp_path: Path) -> 
 
 
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with running(line(METHODS[0], tmp_path / "run", steps=STEPS)) as process:
+    with running(line(METHODS[0], tmp_path / "run", steps=METHODS[0].long)) as process:
         _wait_for((tmp_path / "run" / "metrics.jsonl").exists)
         process.send_signal(signal.SIGSTOP)  # so that both signals are there when it goes on
         process.send_signal(signal.SIGTERM)
@@ -66,10 +64,10 @@ def _wait_for(event: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", [method for method in METHODS if method.laden], ids=lambda method: method.name)
 def test_stopped_between_the_updates_of_one_row(method: Method, tmp_path: Path) -> None:
     """One row of these owes thousands of updates, for longer than anybody waits."""
-    many, steps = ("--config.experience.train-ratio=16000", "--save-every=0.3"), 24
+    many, steps = (*method.laden, "--save-every=0.3"), 24
     run = tmp_path / "run"
     with running(line(method, run, *many, steps=steps)) as process:
         _wait_for(lambda: any((run / "checkpoints").glob("0*")))

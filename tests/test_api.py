@@ -5,6 +5,7 @@ import operator
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from reverie import api
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.evaluate.returns import Returns
-from reverie.methods import dreamer3
+from reverie.methods import dreamer3, vmc
 from reverie.run import runs
 from reverie.run.agent import Agent
 from reverie.run.run import Run
@@ -209,6 +210,14 @@ def test_a_run_without_an_end_gets_one(tmp_path: Path) -> None:
         steps=None, budget=None, seed=0, run=tmp_path / "a", new=False,
     )  # fmt: skip
     assert run.manifest["steps"] == api.DEFAULT_STEPS
+
+
+def test_a_method_may_say_how_long_its_runs_are_and_how_it_sees_a_world(tmp_path: Path) -> None:
+    run = api.start(
+        "vmc", "reverie/Bandit-v0", size="nano", config=replace(vmc.Config(dream=True), frames=700),
+        options=EnvironmentConfig(), steps=None, budget=None, seed=0, run=tmp_path / "a", new=False,
+    )  # fmt: skip
+    assert run.manifest["steps"] == 700
 
 
 def test_jax_is_ready_before_a_method_computes_anything(tmp_path: Path) -> None:

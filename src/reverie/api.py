@@ -147,7 +147,8 @@ def methods() -> list[str]:
 def method(name: str) -> ModuleType:
     """A method's module: `Config`, `SIZES`, `parameters`, `initialise`, `update`, `train`, `load`.
 
-    jax is made ready before it is imported.
+    One may have `options`, its own view of worlds that it knows, and `default_steps`, the length of a run by its
+    settings. jax is made ready before it is imported.
     """
     if name not in methods():
         raise UserError(f"there is no method {name!r}. {settings.nearest(name, methods())}")
@@ -202,6 +203,9 @@ def start(
     if seed not in range(2**31):  # which 1.5 is not either
         raise UserError(f"a seed is a whole number from 0 to {2**31 - 1}, got {seed}.")
     runs_here, run = runs.FOLDER.absolute(), Path(run).absolute() if run else None  # before anybody changes folders
+    module = method(name)
+    if hasattr(module, "options"):
+        options = module.options(name_of(environment), options)
     with theirs(name_of(environment)):
         make(environment, options).close()
     description = {
@@ -223,7 +227,7 @@ def start(
     elif not run:
         folder = _latest(folder, description, defaults)
     if steps is None and budget is None and not (folder / manifest.FILE).exists():
-        description["steps"] = DEFAULT_STEPS
+        description["steps"] = module.default_steps(config) if hasattr(module, "default_steps") else DEFAULT_STEPS
     return Run.create(folder, description, defaults=defaults)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from reverie.behaviours.controlled import ControlledPolicy
 from reverie.behaviours.controller import Controller, Obeyed
-from reverie.behaviours.dreamed import dreamed_returns
+from reverie.behaviours.dreamed import dreamed_returns, dreamed_scores
 from reverie.models.mdn_rnn import MDNRNN, Recurrent
 from reverie.models.vae import VAE
 from reverie.models.vision_memory import VisionMemory
@@ -63,3 +63,18 @@ def test_the_same_key_is_the_same_dream(policy):
     _, lengths = dreamed_returns(policy, parameters, first, limit=LIMIT, keys=keys)
     assert lengths[:30].tolist() == lengths[30:].tolist()
     assert set(lengths.tolist()) == {1, LIMIT}
+
+
+def test_a_score_is_a_mean_over_dreams_whose_dice_have_a_number(policy):
+    """As above: z_0 is drawn, and only candidates of one number begin alike."""
+    policy = eqx.tree_at(lambda it: it.world.memory.head.bias, policy, policy.world.memory.head.bias.at[0].set(-1.2))
+    first = jnp.stack([jnp.linspace(-0.2, 0.2, 9), jnp.full(9, -3.0)], axis=1)
+    numbers = np.array([7, 8, 7, 8])
+    parameters = np.tile([[0.0, 30.0]], (4, 1))
+    scores = dreamed_scores(policy, first, LIMIT, KEY, parameters, numbers, 25)
+    assert scores[0] == scores[2] != scores[1] == scores[3]
+    keys = jr.split(jr.fold_in(KEY, 8), 25)
+    totals, _ = dreamed_returns(
+        policy, jnp.asarray(parameters[:1].repeat(25, 0), jnp.float32), first, limit=LIMIT, keys=keys
+    )
+    np.testing.assert_allclose(scores[1], totals.mean(), rtol=1e-6)

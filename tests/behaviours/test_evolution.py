@@ -1,8 +1,10 @@
+import copy
+
 import numpy as np
 import pytest
 from cmaes import CMA
 
-from reverie.behaviours.evolution import Evolution
+from reverie.behaviours.evolution import _DOMAIN, Evolution
 
 WIDTH, POPULATION = 6, 12
 
@@ -34,6 +36,21 @@ def test_is_the_librarys_with_the_sign_turned():
         evolution.tell(candidates, slope(candidates))
         library.tell([(candidate, -score) for candidate, score in zip(candidates, slope(candidates), strict=True)])
     np.testing.assert_array_equal(evolution.mean, library.mean)
+
+
+def test_candidates_are_the_librarys():
+    evolution = evolved(5)
+    asked = evolution.ask()
+    library = copy.deepcopy(evolution._cma)
+    library.reseed_rng(int(np.random.SeedSequence([_DOMAIN, 0, 5]).generate_state(1)[0]))
+    np.testing.assert_allclose(asked, [library.ask() for _ in range(POPULATION)], rtol=1e-12, atol=1e-14)
+
+
+def test_asking_changes_nothing_that_is_saved():
+    evolution, asked = evolved(5), evolved(5)
+    asked.ask()
+    for name, array in evolution.state().items():
+        np.testing.assert_array_equal(array, asked.state()[name], err_msg=name)
 
 
 def test_asking_is_a_function_of_seed_and_generation():

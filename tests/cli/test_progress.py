@@ -68,6 +68,19 @@ def test_the_return_and_the_losses_are_shown() -> None:
     assert describe({"updates": 3.0}) == ""
 
 
+def test_the_stage_is_shown_and_forgets_the_one_before() -> None:
+    clock, stream = Clock(), io.StringIO()
+    with Progress(Budget(steps=100), lambda: clock.now, stream, clock=clock) as progress:
+        progress(5, {"done/vision": 0.5, "loss/reconstruction": 12.0})
+        clock.now += 11
+        progress(5, {"done/memory": 0.25, "loss/latent": 1.5})
+    first, second = stream.getvalue().splitlines()
+    assert "vision 50 %   loss: reconstruction 12" in first
+    assert "memory 25 %   loss: latent 1.5" in second
+    assert "vision" not in second
+    assert "reconstruction" not in second
+
+
 def test_a_plain_line_every_ten_seconds_and_the_last_one() -> None:
     clock, stream = Clock(), io.StringIO()
     with Progress(Budget(steps=1000), nothing, stream, clock=clock) as progress:

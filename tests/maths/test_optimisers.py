@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.maths.optimisers import adaptive_gradient_clip, laprop
+from reverie.maths.optimisers import adaptive_gradient_clip, descend, laprop
 
 
 def steps(transform: optax.GradientTransformation, gradients) -> list:
@@ -82,3 +82,15 @@ def test_clipping_shortens_to_the_limit_and_keeps_the_direction(gradient, parame
     after, limit = clipped_once(gradient, parameter), 0.3 * max(1e-3, float(jnp.linalg.norm(parameter)))
     length = float(jnp.linalg.norm(gradient))
     np.testing.assert_allclose(after, gradient * min(1, limit / max(length, 1e-30)), rtol=1e-4, atol=1e-7)
+
+
+def test_descending_is_a_step_down_the_sum() -> None:
+    def losses(part):
+        return {"near": jnp.sum((part["w"] - 3.0) ** 2), "small": 0.5 * jnp.sum(part["w"] ** 2)}, part["w"] + 1.0
+
+    part, optimiser = {"w": jnp.asarray([1.0, 5.0])}, optax.sgd(0.1)
+    after, _, metrics, kept = descend(losses, part, optimiser.init(part), optimiser)
+    np.testing.assert_allclose(after["w"], [1 - 0.1 * (-4 + 1), 5 - 0.1 * (4 + 5)])
+    np.testing.assert_allclose(kept, [2.0, 6.0])
+    np.testing.assert_allclose([metrics["loss/near"], metrics["loss/small"], metrics["loss"]], [8.0, 13.0, 21.0])
+    np.testing.assert_allclose(metrics["gradient_norm"], np.hypot(-3, 9), rtol=1e-6)

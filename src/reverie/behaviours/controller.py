@@ -83,3 +83,15 @@ class Obeyed:
             columns.append((2 * places.astype(jnp.float32) + 1) / count - 1)
         blocks = [jnp.zeros((len(column), len(columns))).at[:, at].set(column) for at, column in enumerate(columns)]
         return jnp.concatenate(blocks)
+
+
+WAYS: dict[str, dict[str, tuple[int, ...]]] = {
+    "VizdoomTakeCover-v1": {"order": (2, 0, 1)},
+    "CarRacing-v3": {"clipped": (2,)},
+}
+"""What the paper's controllers say to its two worlds: left, nothing, right; and a brake that is off below 0."""
+
+
+def obeyed_in(environment: str, spec: ArraySpec) -> Obeyed:
+    """What the numbers of C mean in an environment."""
+    return Obeyed(spec, **WAYS.get(environment, {}))

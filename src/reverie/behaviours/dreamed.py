@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from reverie.behaviours.controlled import ControlledPolicy, seen
@@ -54,3 +55,27 @@ def dreamed_returns(
 
     begin_keys, keys = jnp.moveaxis(jax.vmap(jr.split)(keys), 1, 0)
     return returns(world, jax.vmap(begin)(begin_keys), parameters, choose, outcome, limit, keys=keys)
+
+
+def dreamed_scores(
+    policy: ControlledPolicy,
+    first: Float[Array, "batch embed"],
+    limit: int,
+    key: PRNGKeyArray,
+    parameters: np.ndarray,
+    numbers: np.ndarray,
+    episodes: int,
+) -> np.ndarray:
+    """Mean returns of controllers [candidate, parameter] over dreams whose dice are a function of `key` and a number.
+
+    Args:
+        policy, first, limit: see `dreamed_returns`.
+        key: of all dice.
+        parameters: of the controllers.
+        numbers: of each; controllers with the same number meet the same dice.
+        episodes: dreams of each.
+    """
+    keys = jax.vmap(lambda number: jr.split(jr.fold_in(key, number), episodes))(jnp.asarray(numbers, jnp.uint32))
+    every = jnp.repeat(jnp.asarray(parameters, jnp.float32), episodes, axis=0)
+    returns, _ = dreamed_returns(policy, every, first, limit=limit, keys=keys.reshape(-1))
+    return np.asarray(returns, np.float64).reshape(len(parameters), episodes).mean(axis=1)

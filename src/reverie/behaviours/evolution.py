@@ -36,6 +36,7 @@ class Evolution:
             raise ValueError(f"Evolution: population must be 3 or more and sigma above 0, got {population} and {sigma}")
         self._seed = seed
         self._cma = CMA(np.asarray(start, np.float64), sigma, population_size=population)
+        self._cma._funhist_values[:] = 0  # whatever lay in memory otherwise
 
     @property
     def generation(self) -> int:
@@ -51,7 +52,11 @@ class Evolution:
         """The candidates of this generation [population, parameter]; the same however often it is asked."""
         words = np.random.SeedSequence([_DOMAIN, self._seed, self.generation]).generate_state(1)
         self._cma.reseed_rng(int(words[0]))
-        return np.stack([self._cma.ask() for _ in range(self._cma.population_size)])
+        if self._cma._B is None:
+            self._exact = self._cma._C.copy()  # taking it apart rounds it
+        axes, lengths = self._cma._eigen_decomposition()
+        noise = self._cma._rng.randn(self._cma.population_size, self._cma.dim)
+        return self._cma._mean + self._cma._sigma * (noise @ (axes * lengths).T)  # the library's, in one product
 
     def tell(self, candidates: np.ndarray, scores: np.ndarray) -> None:
         """Go on to the next generation; ValueError for a score that is not finite.
@@ -70,8 +75,9 @@ class Evolution:
         self._cma.tell([(candidate, -float(score)) for candidate, score in zip(candidates, scores, strict=True)])
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that `restore` needs, between two generations."""
-        return {name: np.array(getattr(self._cma, f"_{name}")) for name in _STATE}
+        """All that `restore` needs, whether this generation was asked for or not."""
+        state = {name: np.array(getattr(self._cma, f"_{name}")) for name in _STATE}
+        return state if self._cma._B is None else state | {"C": self._exact.copy()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from `state`, exactly."""

@@ -85,8 +85,10 @@ def duration(seconds: float | None) -> str:
 
 
 def describe(scalars: Mapping[str, Any]) -> str:
-    """The return and every loss, shortly: "return 187.0   loss: reward 0.21  value 1.3"."""
-    parts = []
+    """The stage, the return and every loss, shortly: "vision 40 %   return 187.0   loss: reward 0.21  value 1.3"."""
+    parts = [
+        f"{name.partition('/')[2]} {100 * value:.0f} %" for name, value in scalars.items() if name.startswith("done/")
+    ]
     returns = [value for name, value in scalars.items() if name.rsplit("/", 1)[-1] == "return"]
     if returns:
         parts.append(f"return {returns[-1]:.1f}")
@@ -142,6 +144,8 @@ class Progress:
 
     def __call__(self, step: int, scalars: Mapping[str, Any]) -> None:
         self.pace.update(step)
+        if any(name.startswith("done/") and name not in self.latest for name in scalars):
+            self.latest.clear()  # another stage
         self.latest.update(scalars)
         if self.machine:
             self.report(step, scalars)

@@ -1,4 +1,4 @@
-"""Adaptive gradient clipping and LaProp, as optax transformations.
+"""Adaptive gradient clipping and LaProp, as optax transformations, and one step down a sum of losses.
 
 AGC (Brock et al., arXiv 2102.06171) as DreamerV3 uses it: per parameter tensor, biases and scales included,
 
@@ -9,12 +9,16 @@ LaProp (Ziyin et al., arXiv 2002.04839): RMSProp first, momentum after, so that 
     v <- b2 v + (1 - b2) g^2;   u = g / (sqrt(v / (1 - b2^t)) + eps);   m <- b1 m + (1 - b1) u;   step = m / (1 - b1^t)
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
+
+Part = TypeVar("Part")
 
 
 def adaptive_gradient_clip(clip: float, smallest: float = 1e-3) -> optax.GradientTransformation:
@@ -56,3 +60,33 @@ def laprop(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-20) -> optax.
         return jax.tree.map(lambda m: m / debias1, momentum), LaPropState(count, square, momentum)
 
     return optax.GradientTransformation(initial, update)
+
+
+def descend(
+    losses: Callable[[Part], tuple[dict[str, Array], Any]],
+    part: Part,
+    moments: PyTree,
+    optimiser: optax.GradientTransformation,
+) -> tuple[Part, PyTree, dict[str, Array], Any]:
+    """A part of a model one step further down the sum of its losses.
+
+    Args:
+        losses: from the part, its losses by name, and whatever is to be kept of computing them.
+        part: all of its arrays are moved.
+        moments: the optimiser's, of the part.
+        optimiser: what moves it.
+
+    Returns:
+        The part, the moments, metrics (`loss`, `gradient_norm`, `loss/NAME`), and what was kept.
+    """
+
+    def total(part: Part) -> tuple[Array, Any]:
+        terms, kept = losses(part)
+        return sum(terms.values(), jnp.zeros(())), (terms, kept)
+
+    (loss, (terms, kept)), gradients = eqx.filter_value_and_grad(total, has_aux=True)(part)
+    with jax.numpy_dtype_promotion("standard"):
+        steps, moments = optimiser.update(gradients, moments)
+    metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
+    metrics |= {f"loss/{name}": term for name, term in terms.items()}
+    return eqx.apply_updates(part, steps), moments, metrics, kept

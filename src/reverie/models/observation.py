@@ -137,7 +137,7 @@ class ObservationDecoder(eqx.Module):
 
     def observation(self, outputs: dict[str, Array]) -> dict[str, Array]:
         """The outputs as an environment would have shown them: uint8 pixels, numbers, chosen indices."""
-        return {name: _as_shown(self.specs[name], value) for name, value in outputs.items()}
+        return {name: as_shown(self.specs[name], value) for name, value in outputs.items()}
 
 
 def reconstruction_loss(spec: ArraySpec, output: Array, target: Array) -> Float[Array, ""]:
@@ -155,7 +155,8 @@ def _split(spec: ArraySpec, flat: Float[Array, "width"]) -> list[Array]:
     return jnp.split(flat, ends)
 
 
-def _as_shown(spec: ArraySpec, output: Array) -> Array:
+def as_shown(spec: ArraySpec, output: Array) -> Array:
+    """A decoder's output as an environment would have shown it."""
     if spec.kind == "image":
         return jnp.round(jnp.clip(output, 0, 1) * 255).astype(jnp.uint8)
     if spec.kind == "vector":

@@ -52,8 +52,7 @@ class VisionMemory(AbstractWorldModel[View]):
 
     def encode(self, observation: dict[str, Array]) -> Float[Array, "embed"]:
         """Mean and log-variance, side by side, of the first picture in the observation; the rest is not looked at."""
-        frame = next(part for _, part in sorted(observation.items()) if part.ndim == len(SHAPE))
-        return jnp.concatenate(self.vision.encode(frame.astype(jnp.float32) / 255))
+        return jnp.concatenate(self.vision.encode(picture(observation).astype(jnp.float32) / 255))
 
     def observe(
         self, state: View, action: Float[Array, "action"], encoded: Float[Array, "embed"], *, key: PRNGKeyArray
@@ -78,3 +77,8 @@ class VisionMemory(AbstractWorldModel[View]):
     def _remembered(self, state: View, action: Float[Array, "action"]) -> Recurrent:
         numbers = action if self.dial is None else action @ self.dial
         return self.memory.advance(state.memory, state.z, numbers, state.first)
+
+
+def picture(observation: dict[str, Array]) -> Array:
+    """The first picture [..., height, width, channel] in an observation."""
+    return next(part for _, part in sorted(observation.items()) if part.shape[-3:] == SHAPE)

@@ -104,6 +104,7 @@ class Experience:
         self._prefetch: Prefetch | None = None
         self._owed = 0.0
         self._taken = 0  # batches handed out so far
+        self._elsewhere = 0  # simulator steps in other copies of the environment
         self.skipped, self.skipped_in_a_row = 0, np.int32(0)
         """Updates that were skipped: so far, and lately without one in between that was not (for `dispatch`)."""
 
@@ -120,7 +121,11 @@ class Experience:
     @property
     def steps(self) -> int:
         """Simulator steps so far."""
-        return self._collector.steps
+        return self._collector.steps + self._elsewhere
+
+    def played(self, lengths: int) -> None:
+        """So many agent steps were made in other copies of the environment: they count."""
+        self._elsewhere += lengths * self._pool.repeat
 
     @property
     def owing(self) -> bool:
@@ -200,12 +205,16 @@ class Experience:
         latents, skipped = jax.device_get((latents, skipped))
         good = np.asarray(skipped) == 0
         self._replay.write_back(self._ids[good], {name: value[good] for name, value in latents.items()})
-        self.skipped += int((~good).sum())
+        self.count(skipped)
+
+    def count(self, skipped: Any) -> None:
+        """Of each of some updates, how many in a row were skipped up to it."""
+        self.skipped += int((np.asarray(skipped) > 0).sum())
         self.skipped_in_a_row = np.int32(skipped[-1])
 
     def save(self, run: Run, learner: PyTree, **more: Any) -> None:
         """A checkpoint of the learner and of all that is here; `more` counters tell it from the one before."""
-        counters = {"owed": self._owed, "taken": self._taken, "acts": self._acting.acts}
+        counters = {"owed": self._owed, "taken": self._taken, "acts": self._acting.acts, "elsewhere": self._elsewhere}
         counters["asked"] = self._prefetch.pending if self._prefetch else []
         counters |= {"skipped": self.skipped, "skipped_in_a_row": int(self.skipped_in_a_row), **more}
         state = {"learner": learner, "memory": self._acting.memory}
@@ -218,7 +227,7 @@ class Experience:
             return learner
         state, counters, source = restored
         self._check(counters, source)
-        self._owed, self._taken = counters["owed"], counters["taken"]
+        self._owed, self._taken, self._elsewhere = counters["owed"], counters["taken"], counters["elsewhere"]
         self.skipped, self.skipped_in_a_row = counters["skipped"], np.int32(counters["skipped_in_a_row"])
         self._acting.memory, self._acting.acts = state["memory"], counters["acts"]
         if counters["asked"] and all(map(self._replay.windows, counters["asked"])):  # or so much is lost: begin anew
@@ -237,7 +246,7 @@ class Experience:
 
     def _check(self, counters: Mapping[str, Any], source: Path) -> None:
         """What `save` counted: nothing else is gone on from."""
-        whole = [counters.get(name) for name in ("taken", "acts", "skipped", "skipped_in_a_row")]
+        whole = [counters.get(name) for name in ("taken", "acts", "elsewhere", "skipped", "skipped_in_a_row")]
         asked = counters.get("asked")
         fits = isinstance(asked, list) and isinstance(counters.get("owed"), int | float)
         fits = fits and all(type(number) is int and number >= 0 for number in [*whole, *(asked or [])])

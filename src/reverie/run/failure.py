@@ -52,6 +52,16 @@ def stop_if_hopeless(run: Run, skipped: ArrayLike, learner: PyTree, stack: Stack
     )
 
 
+def refuse_hopeless(skipped: int, settings: str) -> None:
+    """The same for a method of several updates, which leaves nothing behind; `settings` are its step sizes."""
+    if skipped >= HOPELESS:
+        raise UserError(
+            f"{HOPELESS} updates in a row gave a loss or a gradient that is not finite, and were skipped. The newest "
+            f"checkpoint stays good. Smaller step sizes may help: train anew with {settings}.",
+            code=70,
+        )
+
+
 def write(folder: Path, learner: PyTree, stack: Stack) -> None:
     """The bundle: a folder that appears whole."""
     parts = {"learner": tree.to_arrays(learner), "stack": tree.to_arrays(stack)}
