@@ -54,7 +54,8 @@ def test_axes_are_found() -> None:
 
 def test_the_equations_are_where_the_page_says() -> None:
     source = package()
-    named = re.findall(r"^\|.*\| `([a-z0-9_/]+\.py)`: (.*) \|$", page("dreamer3"), flags=re.MULTILINE)
+    pages = page("dreamer3") + page("vmc")
+    named = re.findall(r"^\|.*\| `([a-z0-9_/]+\.py)`: (.*) \|$", pages, flags=re.MULTILINE)
     missing = [
         f"{path}: {name}"
         for path, names in named

@@ -4,7 +4,7 @@ import pytest
 from reverie.errors import UserError
 from reverie.evaluate.open_loop import open_loop, row_error
 from reverie.protocol import Trained
-from reverie.types import ArraySpec
+from reverie.types import ArraySpec, Spaces
 
 
 def test_a_true_model_dreams_the_truth(balancer, swinging):
@@ -52,6 +52,14 @@ def test_a_method_without_a_decoder_says_so(balancer, swinging):
     blind = Trained(balancer.spaces, balancer.model, balancer.policy, {})
     with pytest.raises(UserError, match="no decoder"):
         open_loop(blind, swinging)
+
+
+def test_what_is_not_decoded_is_not_compared(balancer, swinging):
+    spaces = Spaces(balancer.spaces.observation | {"clock": ArraySpec("vector", (1,))}, balancer.spaces.action)
+    trained = Trained(spaces, balancer.model, balancer.policy, balancer.heads)
+    longer = swinging._replace(observation=swinging.observation | {"clock": np.zeros((40, 1), np.float32)})
+    result = open_loop(trained, longer)
+    assert result.reality.keys() == result.dream.keys() == result.error.keys() == {"observation"}
 
 
 def test_errors_are_in_the_units_the_docstring_says():

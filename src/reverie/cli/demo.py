@@ -33,7 +33,7 @@ class Demo:
     """The environment."""
     size: str = "nano"
     """The method's size."""
-    steps: int = 25_000
+    steps: int = 24_000
     """Train until so many steps of the simulator."""
     seed: int = 0
     """Everything random in the run follows from it."""

@@ -34,6 +34,7 @@ class OpenLoop:
     context: int
     """Rows that the model watched; the dream is all the others."""
     reality: dict[str, np.ndarray]
+    """What the model decodes; of the rest of an observation it knows nothing."""
     dream: dict[str, np.ndarray]
     """Same names, shapes and dtypes as `reality`: reconstructions, then predictions."""
     error: dict[str, np.ndarray]
@@ -67,15 +68,16 @@ def open_loop(
     if window.is_first[1:].any():
         raise ValueError("open_loop needs rows of one episode, got a window in which another one begins")
     decoded = jax.tree.map(np.asarray, _watch_and_dream(trained, window, context, jr.key(seed)))
-    specs = trained.spaces.observation
+    specs = {name: spec for name, spec in trained.spaces.observation.items() if name in decoded}
+    reality = {name: window.observation[name] for name in specs}
     dream = {name: _as_shown(specs[name], decoded[name]) for name in specs}
-    copied = {name: _repeat_last(window.observation[name], context) for name in specs}
+    copied = {name: _repeat_last(reality[name], context) for name in specs}
     return OpenLoop(
         context=context,
-        reality=window.observation,
+        reality=reality,
         dream=dream,
-        error={name: row_error(specs[name], window.observation[name], dream[name]) for name in specs},
-        baseline={name: row_error(specs[name], window.observation[name], copied[name]) for name in specs},
+        error={name: row_error(specs[name], reality[name], dream[name]) for name in specs},
+        baseline={name: row_error(specs[name], reality[name], copied[name]) for name in specs},
     )
 
 
