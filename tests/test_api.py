@@ -3,6 +3,7 @@
 import json
 import operator
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -54,6 +55,26 @@ def play(agent: Any, world: Any) -> float:
         observation, reward, terminated, truncated, _ = world.step(agent.act(observation))
         total, over = total + float(reward), terminated or truncated
     return total
+
+
+def test_the_dream_of_a_run_is_an_environment(tmp_path: Path) -> None:
+    folder = reverie.train("dreamer3", Corridor, steps=40, run=tmp_path / "run", **MICRO).run
+    dream = reverie.dream(folder, environment=Corridor, limit=7)
+    assert (dream.action_space, dream.observation_space.shape) == (gymnasium.spaces.Discrete(2), (4,))
+    shown, _ = dream.reset(seed=3)
+    rows = [dream.step(dream.action_space.sample()) for _ in range(7)]
+    assert dream.observation_space.contains(rows[-1][0])
+    assert rows[-1][2] or rows[-1][3]
+    made = gymnasium.make("reverie/Dream-v0", run=folder, environment=Corridor)
+    np.testing.assert_array_equal(made.reset(seed=3)[0], shown)
+    many = reverie.dream(folder, environment=Corridor, count=3)
+    assert many.reset(seed=0)[0].shape == (3, 4)
+    assert many.step(many.action_space.sample())[1].shape == (3,)
+    with pytest.raises(UserError, match="no temperature"):
+        reverie.dream(folder, environment=Corridor, temperature=1.0)
+    shutil.rmtree(folder / "replay")
+    with pytest.raises(UserError, match="keeps no experience"):
+        reverie.dream(folder, environment=Corridor)
 
 
 def test_train_load_act_resume(tmp_path: Path) -> None:

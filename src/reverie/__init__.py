@@ -3,6 +3,8 @@
 method      representation     dynamics                        learns by                          behaviour
 dreamer3    any observation    categorical RSSM, block GRU     reconstruction, reward, balanced   actor-critic on
                                                                KL, replay critic                  imagined trajectories
+vmc         frames: VAE        LSTM, mixture of Gaussians      reconstruction; likelihood         linear, evolved in the
+                                                                                                  world or in dreams
 
     import reverie
 
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reverie.api import Agent as Agent
     from reverie.api import draw as draw
+    from reverie.api import dream as dream
     from reverie.api import load as load
     from reverie.api import resume as resume
     from reverie.api import train as train
@@ -52,6 +55,7 @@ __all__ = [
     "UserError",
     "__version__",
     "draw",
+    "dream",
     "load",
     "make",
     "resume",
@@ -59,7 +63,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("Agent", "draw", "load", "resume", "train"),
+    "api": ("Agent", "draw", "dream", "load", "resume", "train"),
     "envs.make": ("EnvironmentConfig", "make"),
     "errors": ("UserError",),
     "protocol": ("AbstractPolicy", "AbstractWorldModel", "Trained"),

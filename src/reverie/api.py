@@ -27,6 +27,7 @@ import numpy as np
 
 import reverie.methods
 from reverie.envs.config import EnvironmentConfig
+from reverie.envs.dream import Dream, Scene, VectorDream, at_temperature
 from reverie.envs.make import make, name_of, theirs
 from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
@@ -35,6 +36,8 @@ from reverie.run import budget as budgets
 from reverie.run import compilation, failure, manifest, runs, settings
 from reverie.run.agent import Agent
 from reverie.run.agent import World as World
+from reverie.run.encoded import STARTS
+from reverie.run.firsts import first_observations
 from reverie.run.run import Run
 
 DEFAULT_STEPS = 100_000
@@ -124,6 +127,29 @@ def draw(agent: Agent, *, goal: float | None = None) -> Media:
     return media(
         agent.run, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal
     )
+
+
+def dream(
+    run: str | Path, *, temperature: float | None = None, count: int | None = None, limit: int | None = None,
+    environment: World | None = None, render_mode: str | None = None,
+) -> Dream | VectorDream:  # fmt: skip
+    """The dream of a run's model as a `gymnasium.Env`, or `count` of them as a `VectorEnv`.
+
+    Args:
+        run: the folder, or the name of a run in `runs/`.
+        temperature: of a model that has one (vmc); its own, if not given.
+        count: how many at once; None: one, alone.
+        limit: steps after which an episode is truncated; the world's own, if not given.
+        environment: see `load`.
+        render_mode: None or rgb_array.
+    """
+    agent = load(run, environment=environment)
+    trained, world = agent.trained, make(agent.environment, agent.options)
+    world.close()
+    trained = trained if temperature is None else at_temperature(trained, temperature)
+    limit, firsts = world.limit if limit is None else limit, first_observations(agent.run, STARTS)
+    scene = Scene(trained, firsts, world.action_space, world.taken, limit=limit, draw=world.draw, fps=world.fps)
+    return Dream(scene, render_mode) if count is None else VectorDream(scene, count)
 
 
 def replay_failure(folder: str | Path) -> dict[str, float]:

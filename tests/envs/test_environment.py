@@ -135,3 +135,24 @@ def test_no_picture_without_a_renderer() -> None:
     with pytest.raises(UserError, match="does not render a picture"):
         make(Counter).render()
     assert make(Counter).draw({"observation": np.zeros(3, np.float32)}) is None
+
+
+@pytest.mark.parametrize(
+    ("world", "config", "limit"),
+    [
+        ("CartPole-v1", EnvironmentConfig(), 500),
+        ("CartPole-v1", EnvironmentConfig(repeat=3), 167),
+        ("CartPole-v1", EnvironmentConfig(pixels=True, repeat=4, time_limit=90), 23),
+        (Counter, EnvironmentConfig(), 0),
+        (Counter, EnvironmentConfig(time_limit=7), 7),
+    ],
+)
+def test_the_clock_is_known_in_actions(world: Any, config: EnvironmentConfig, limit: int) -> None:
+    assert make(world, config, render=config.pixels).limit == limit
+
+
+def test_an_action_and_back() -> None:
+    pendulum = make("Pendulum-v1")
+    assert pendulum.action_space == Box(-2.0, 2.0, (1,), np.float32)
+    np.testing.assert_allclose(pendulum.taken(np.array([1.0], np.float32)), [0.5])
+    np.testing.assert_allclose(pendulum.act(np.array([0.5], np.float32)), [1.0])

@@ -17,7 +17,7 @@ import numpy as np
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.leaves import NotFiniteError
 from reverie.envs.spaces import Conversion
-from reverie.envs.wrappers import picture_of
+from reverie.envs.wrappers import Repeat, picture_of
 from reverie.errors import UserError
 from reverie.types import Step
 
@@ -108,6 +108,28 @@ class Environment:
     def act(self, action: np.ndarray) -> Any:
         """The environment's form of an action."""
         return self._conversion.act(action)
+
+    @property
+    def action_space(self) -> gymnasium.Space[Any]:
+        """Of the environment's form."""
+        return self._env.action_space
+
+    def taken(self, native: Any) -> np.ndarray:
+        """The model's form of an action of the environment; the inverse of `act`."""
+        return self._conversion.action(native)
+
+    @property
+    def limit(self) -> int:
+        """Actions after which the clock cuts an episode; 0: never, or nobody says."""
+        try:
+            simulated = int(self._env.get_wrapper_attr("_max_episode_steps"))
+        except (AttributeError, TypeError):
+            simulated = 0
+        inner, repeat = self._env, 1
+        while isinstance(inner, gymnasium.Wrapper):
+            repeat *= inner.times if isinstance(inner, Repeat) else 1
+            inner = inner.env
+        return -(-simulated // repeat)
 
     def action(self, native: Any) -> np.ndarray:
         """The model's form of an action that the environment takes."""

@@ -393,6 +393,6 @@ def trained(model: Model, config: Config, obeyed: Obeyed, spaces: Spaces) -> Tra
     name, spec = next((name, spec) for name, spec in sorted(spaces.observation.items()) if spec.shape == SHAPE)
     heads: dict[str, Any] = {"decode": lambda vision, state: {name: as_shown(spec, vision.decode(state.z))}}
     if config.dream:
-        heads["continue"] = lambda _, state: jax.nn.sigmoid(-state.done)
+        heads |= {"continue": lambda _, state: jax.nn.sigmoid(-state.done), "reward": lambda *_: jnp.ones(())}
     bound = {head: eqx.Partial(function, model.world.vision) for head, function in heads.items()}
     return Trained(spaces, model.world, ControlledPolicy(model.world, model.controller, obeyed), bound)
