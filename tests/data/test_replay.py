@@ -237,6 +237,11 @@ def test_a_stream_without_a_row_has_a_gap_also_after_a_restart(tmp_path: Path) -
     assert same(batch, back.draw(1, 500, 120))
     times, streams = batch.ids // STREAMS, batch.ids % STREAMS
     assert not ((times >= 20) & (times < 25) & (streams == 1)).any()
+    before_the_gap = (times[:, -1] == 19) & (streams[:, -1] == 1)
+    assert before_the_gap.any()
+    assert batch.sequence.truncated[before_the_gap, -1].all()
+    elsewhere = ~before_the_gap & (times[:, -1] % EPISODE != EPISODE - 1)
+    assert not batch.sequence.truncated[elsewhere, -1].any()
 
 
 def test_chunks_of_a_lost_future_are_deleted(tmp_path: Path) -> None:

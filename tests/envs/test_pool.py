@@ -18,6 +18,7 @@ from envs.worlds import (
     NotANumber,
     Parent,
     RaisesAlways,
+    RaisesAndDies,
     RaisesAndIsLate,
     RaisesOnce,
     Truncating,
@@ -120,6 +121,20 @@ def test_the_others_go_on_without_a_worker_that_hangs(caplog: Any) -> None:
         begun = [row for row, gone in zip(table(rows, line), away[:, line], strict=True) if not gone]
         assert [row[:2] for row in begun] == [[True, 0], [False, 1], [True, 0], [False, 1]]
     assert [row[1] for row in table(rows, 2)] == [clock % (LENGTH + 1) for clock in range(len(rows))]
+
+
+def test_a_row_that_is_lost_with_its_worker_is_no_row() -> None:
+    """The first of two lines has its row when the second, which raised, takes the worker along as it begins anew."""
+    with Pool(RaisesAndDies, count=3, workers=2, step_deadline=0.5) as pool:
+        rows, present = [pool.step(None)], [pool.present]
+        while len(rows) < 5 or not present[-2][1]:
+            rows += play(pool, 1, len(rows) - 1)
+            present.append(pool.present)
+            time.sleep(0.01)
+    assert present[2].tolist() == [False, False, True]
+    for line in (0, 1):
+        here = [row[:2] for row, now in zip(table(rows, line), present, strict=True) if now[line]]
+        assert here == [[True, 0], [False, 1], [True, 0], [False, 1]]
 
 
 def test_nobody_goes_on_where_nobody_is_left() -> None:

@@ -59,6 +59,21 @@ class RaisesAndIsLate(RaisesOnce):
         return super().reset(seed=seed, options=options)
 
 
+class RaisesAndDies(Counter):
+    """The second environment raises, dies when it begins anew, and then begins late."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        if seed == episode_seed(0, 1, 1):
+            os._exit(3)
+        if seed == episode_seed(0, 1, 2):
+            time.sleep(2)
+        return super().reset(seed=seed, options=options)
+
+    def trouble(self) -> None:
+        if self.seed == episode_seed(0, 1, 0) and self.time == 2:
+            raise RuntimeError("the gears are jammed")
+
+
 class DiesOnce(Counter):
     def trouble(self) -> None:
         if self.seed == FIRST_SEED and self.time == 2:

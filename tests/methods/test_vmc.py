@@ -74,8 +74,8 @@ def changed(before: vmc.Learner, after: vmc.Learner) -> set[str]:
 
 def test_an_update_of_v_moves_v_alone_and_downhill(learner: vmc.Learner) -> None:
     frames = np.full((4, 64, 64, 3), 20, np.uint8)
-    step = eqx.filter_jit(vmc.learn_vision)
-    after, (_, metrics) = step(learner, frames, SMALL)
+    step = eqx.filter_jit(vmc.update)
+    after, (_, metrics) = step(learner, vmc.Frames(frames), SMALL)
     assert changed(learner, after) == {"V", "V's moments"}
     assert int(after.updates) == 1
     keys = jr.split(jr.fold_in(learner.key, 0), 4)
@@ -84,14 +84,14 @@ def test_an_update_of_v_moves_v_alone_and_downhill(learner: vmc.Learner) -> None
     for name in ("reconstruction", "divergence"):
         np.testing.assert_allclose(metrics[f"loss/{name}"], np.mean([term[name] for term in terms]), rtol=1e-4)
     for _ in range(30):
-        after, (_, later) = step(after, frames, SMALL)
+        after, (_, later) = step(after, vmc.Frames(frames), SMALL)
     assert later["loss"] < 0.3 * metrics["loss"]
 
 
 def test_m_is_asked_for_each_row_but_those_that_begin_episodes(learner: vmc.Learner) -> None:
     """By hand: memory is forgotten at a beginning; what it predicts after (z, a) is the next row's z and end."""
     window = rows()
-    after, (_, metrics) = eqx.filter_jit(vmc.learn_memory)(learner, window, SMALL)
+    after, (_, metrics) = eqx.filter_jit(vmc.update)(learner, window, SMALL)
     assert changed(learner, after) == {"M", "M's moments", "carry"}
     world, memory = learner.model.world, learner.model.world.memory
     latent, done, asked = 0.0, 0.0, 0
@@ -119,12 +119,12 @@ def test_the_next_window_goes_on_from_the_last(learner: vmc.Learner) -> None:
     longer = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf], axis=1), window)
     longer.is_first[:, 6] = False
     frozen = replace(SMALL, memory_rate=0.0)
-    once, _ = eqx.filter_jit(vmc.learn_memory)(learner, window, frozen)
+    once, _ = eqx.filter_jit(vmc.update)(learner, window, frozen)
     certain = lambda it: np.concatenate([it.encoded[..., :3], np.full_like(it.encoded[..., 3:], -60.0)], axis=-1)
     first, second = (part._replace(encoded=certain(part)) for part in (window, window))
     second = second._replace(is_first=longer.is_first[:, 6:])
     longer = longer._replace(encoded=certain(longer))
-    step = eqx.filter_jit(vmc.learn_memory)
+    step = eqx.filter_jit(vmc.update)
     twice = step(step(learner, first, frozen)[0], second, frozen)[0]
     at_once = step(learner, longer, frozen)[0]
     np.testing.assert_allclose(twice.carry.memory.h, at_once.carry.memory.h, atol=1e-6)
@@ -133,7 +133,7 @@ def test_the_next_window_goes_on_from_the_last(learner: vmc.Learner) -> None:
 
 def test_m_learns_what_an_action_does(learner: vmc.Learner) -> None:
     """z is the last action's dial, in a thousandth: with the action known, the density is far above a standard one."""
-    random, step = np.random.default_rng(0), eqx.filter_jit(vmc.learn_memory)
+    random, step = np.random.default_rng(0), eqx.filter_jit(vmc.update)
     config = replace(SMALL, memory_batch=16)
     learner = vmc.initialise(DOOM, config, environment="VizdoomTakeCover-v1", key=KEY)
     for _ in range(150):
@@ -158,15 +158,15 @@ def test_settings_that_cannot_be() -> None:
 @pytest.mark.parametrize(
     ("spaces", "config", "steps", "words"),
     [
-        (Spaces({"state": ArraySpec("vector", (4,))}, DOOM.action), SMALL, 1, r"state \(4,\).*--environment.pixels"),
+        (Spaces({"state": ArraySpec("vector", (4,))}, DOOM.action), SMALL, 100, r"state \(4,\).*--environment.pixels"),
         (
             Spaces({"p": ArraySpec("image", (96, 96, 3))}, DOOM.action),
             SMALL,
             1,
             r"\(96, 96, 3\).*--environment.size 64",
         ),
-        (DOOM, replace(SMALL, memory_batch=60), 1, "100 frames are too few .* 120"),
-        (DOOM, replace(SMALL, frames=10**8), 1, "more than --config.experience.capacity"),
+        (DOOM, replace(SMALL, memory_batch=60), 100, "100 frames are too few .* 120"),
+        (DOOM, SMALL, 99, "no fewer --steps than --config.frames"),
         (DOOM, SMALL, None, "no --budget"),
     ],
 )

@@ -137,6 +137,22 @@ def test_what_a_skipped_update_remembers_is_not_kept():
         assert (experience.skipped, experience.skipped_in_a_row) == (before + 3, 0)
 
 
+def test_where_nothing_is_left_to_draw_from_drawing_begins_anew():
+    """All rows but the six oldest are lost, and those leave before there are windows of new ones."""
+    with begun() as experience:
+        learn(experience, 80)
+        taken, end = experience._taken, experience.replay.inserted // CONFIG.environments
+        kept = CONFIG.capacity // CONFIG.environments - 6
+        experience.replay._windows.lose(end - kept, end)
+        left = []
+        for _ in range(12):
+            learn(experience, 1)
+            left.append(len(experience.replay))
+        assert 0 in left
+        assert left[-1] > 0
+        assert experience._taken > taken + 4
+
+
 def test_a_dispatch_reads_latents_as_they_were_before_it():
     """Two batches in one stack: the second's context does not know what the first will have written."""
     with begun(replace(CONFIG, dispatch=2)) as experience:

@@ -51,13 +51,6 @@ def test_ten_end_the_run_and_leave_what_failed(run: Run) -> None:
     np.testing.assert_array_equal(stack.context["deter"], STACK.context["deter"][:2])
 
 
-def test_where_nothing_can_be_computed_again_the_settings_are_named() -> None:
-    failure.refuse_hopeless(9, "--config.rate")
-    with pytest.raises(UserError, match=r"10 updates in a row .*--config\.rate") as caught:
-        failure.refuse_hopeless(10, "--config.rate")
-    assert caught.value.code == 70
-
-
 def test_no_failure_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no failure of a run"):
         failure.read(tmp_path, LEARNER)

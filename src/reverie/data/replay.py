@@ -9,7 +9,7 @@ for the ring keeps more rows than that. A batch drawn ahead of its use (`ahead=T
 of the state: `use(n)` makes it so. Nothing that is drawn depends on timing.
 
 On disk: rows in append-only chunks (`data.chunks`) made by `seal`; latents and counters in `state`, which belongs to
-the checkpoint. On sampling, a row followed by a reset that nobody announced is marked truncated.
+the checkpoint. On sampling, a row followed by a gap, or by a reset that nobody announced, is marked truncated.
 """
 
 import threading
@@ -110,6 +110,11 @@ class Replay:
         return self._windows.count(*self._range(upto))
 
     @property
+    def held(self) -> int:
+        """Rows that are here, over all streams."""
+        return self._windows.held(*self._range(self.inserted))
+
+    @property
     def capacity(self) -> int:
         """Rows kept, over all streams."""
         return self._depth * self.streams
@@ -150,6 +155,7 @@ class Replay:
                 )
         if not ahead:
             self.use(n)
+        rows["truncated"][:, -1] |= self._windows.cut(ids[:, -1], upto // self.streams) & ~rows["terminated"][:, -1]
         return Batch(ids, _sequence(rows))
 
     def pick(self, n: int, batch: int) -> Sequence:

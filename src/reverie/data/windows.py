@@ -44,10 +44,22 @@ class Windows:
         pieces = []
         for stream in range(self.streams):
             own = self._segments[self._segments[:, 0] == stream, 1:].clip(oldest, end)
-            edges = [oldest, *own[np.argsort(own[:, 0])].ravel().tolist(), end]
+            edges = [oldest, *own[np.argsort(own[:, 0], kind="stable")].ravel().tolist(), end]
             between = zip(edges[::2], edges[1::2], strict=True)
             pieces += [(first, stop, stream) for first, stop in between if first < stop]
         return np.array(pieces, np.int64).reshape(-1, 3)
+
+    def cut(self, ids: np.ndarray, end: int) -> np.ndarray:
+        """Of each of these rows, whether a gap follows it, as far as is known before time `end`."""
+        segments = self._segments
+        owner, _, stop = segments[segments[:, 2] < end].T
+        time, stream = ids // self.streams, ids % self.streams
+        return ((stop == time[..., None] + 1) & (owner == stream[..., None])).any(axis=-1)
+
+    def held(self, oldest: int, end: int) -> int:
+        """Rows within the times oldest ... end - 1."""
+        segments = self._segments
+        return int(np.maximum(np.minimum(segments[:, 2], end) - np.maximum(segments[:, 1], oldest), 0).sum())
 
     def count(self, oldest: int, end: int) -> int:
         """Windows within the times oldest ... end - 1."""

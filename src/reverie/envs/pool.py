@@ -215,6 +215,7 @@ class Pool:
                 self.present[obeyed] = [line not in failures for line in obeyed]
                 if failures:
                     failing.add(crew)
+                    self.present[list(failures)] = False
                     failed(crew.lines, failures)
                 if not failures or not self._sent(crew):
                     busy.remove(crew)

@@ -65,6 +65,7 @@ class Worker:
         """Seconds that others wait for it once it has failed."""
         self._rows: Rows | None = None
         self._heard = False  # an answer lies in the pipe
+        self._late = False  # it was over its deadline once
         self._start()
         self._ask(FACTS)
 
@@ -98,7 +99,8 @@ class Worker:
     def ready(self, seconds: float) -> bool:
         """Waits so long at most. Whether `done` would not have to wait: it has answered, it is dead, or it hangs."""
         self._heard = self._heard or self._connection.poll(seconds)
-        return self._heard or not self._process.is_alive() or time.monotonic() > self._due()
+        self._late = self._late or time.monotonic() > self._due()
+        return self._heard or not self._process.is_alive() or self._late
 
     def done(self) -> dict[int, str]:
         """Waits. Gives what went wrong by line; if the process itself did, it is replaced and all its lines failed."""
@@ -149,7 +151,7 @@ class Worker:
         self.join(self._rows)
 
     def _ask(self, verb: bytes) -> None:
-        self._busy, self._sent = True, time.monotonic()
+        self._busy, self._sent, self._late = True, time.monotonic(), False
         with contextlib.suppress(OSError):  # it is dead, which `ready` finds out
             self._connection.send_bytes(verb)
 

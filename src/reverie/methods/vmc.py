@@ -11,7 +11,7 @@ Ha, Schmidhuber, "World Models", arXiv 1803.10122 (NeurIPS 2018), with the numbe
               in the world, or (`dream`) in M at a temperature, +1 for every step until M says that it ends
 
 Each stage ends after so many rows, updates or generations; the mean of the search that did best is what acts. A budget
-of steps ends the run wherever it is.
+of steps is of playing in the world: it ends the run among C's candidates.
 Deviates: frames are drawn with replacement, not in shuffled epochs; frames are kept in memory (the paper's 10 million
 take 123 GB); erratic controllers act on an untrained V and M, whose weights are not drawn anew per episode; M is not
 asked for the first frame of the next episode, and its windows are not aligned with episodes (CarRacing's were); its
@@ -22,7 +22,7 @@ from 0), and of a choice the middle of its part; candidates are not rounded; upd
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree, UInt8
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from reverie.behaviours.controlled import ControlledPolicy, ErraticPolicy
 from reverie.behaviours.controller import Controller, Obeyed, obeyed_in
@@ -39,19 +39,18 @@ from reverie.behaviours.exploration import HeldPolicy
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import Factory
 from reverie.errors import UserError
-from reverie.evaluate.returns import Returns, evaluate
+from reverie.evaluate.returns import Returns
 from reverie.maths.optimisers import descend
-from reverie.models import mdn_rnn, vae
 from reverie.models.mdn_rnn import MDNRNN
 from reverie.models.observation import as_shown
 from reverie.models.vae import SHAPE, VAE
-from reverie.models.vision_memory import View, VisionMemory, picture
+from reverie.models.vision_memory import View, VisionMemory, memory_losses, picture, vision_losses
 from reverie.protocol import Trained
-from reverie.rollout import filter, over_time
 from reverie.run import failure
 from reverie.run.dispatch import dispatch
 from reverie.run.encoded import Rows, first_rows, rows_in_lanes
 from reverie.run.experience import Experience, ExperienceConfig
+from reverie.run.playing import play
 from reverie.run.run import Run
 from reverie.run.search import Search, evolve
 from reverie.run.settings import check_range
@@ -151,9 +150,9 @@ def options(environment: str, options: EnvironmentConfig) -> EnvironmentConfig:
 
 
 def default_steps(config: Config) -> int:
-    """Simulator steps of a run that was not told where to end."""
+    """Simulator steps of a run that was not told where to end: of collecting, and of episodes of CarRacing's length."""
     episodes = 0 if config.dream else config.generations * config.population * config.rollouts
-    return config.frames + 1000 * episodes  # CarRacing's limit
+    return config.frames + 1000 * episodes
 
 
 class Model(eqx.Module):
@@ -213,39 +212,35 @@ def parameters(spaces: Spaces, config: Config) -> dict[str, int]:
 # ------------------------------------------------------------------------------------------------------- V and M
 
 
-def learn_vision(
-    learner: Learner, frames: UInt8[Array, "batch height width channel"], config: Config
-) -> tuple[Learner, tuple[None, dict[str, Array]]]:
-    """One step of V."""
-    keys = jr.split(jr.fold_in(learner.key, learner.updates), len(frames))
+class Frames(NamedTuple):
+    """What V learns from."""
 
-    def loss(vision: VAE) -> tuple[dict[str, Array], None]:
-        terms = jax.vmap(lambda frame, key: vae.losses(vision, frame, key=key))(frames.astype(jnp.float32) / 255, keys)
-        return {name: term.mean() for name, term in terms.items()}, None
-
-    optimiser = optimisers(config)[0]
-    vision, moments, metrics, _ = descend(loss, learner.model.world.vision, learner.vision_moments, optimiser)
-    changed = lambda it: (it.model.world.vision, it.vision_moments, it.updates)
-    return eqx.tree_at(changed, learner, (vision, moments, learner.updates + 1)), (None, metrics)
+    pixels: Any
+    """uint8 [*batch, height, width, channel]."""
 
 
-def learn_memory(learner: Learner, rows: Rows, config: Config) -> tuple[Learner, tuple[None, dict[str, Array]]]:
-    """One step of M on the next window [lane, time] of every lane, going on from what it remembers."""
-    keys = jr.split(jr.fold_in(learner.key, learner.updates), len(rows.is_first))
-    known = (~rows.is_first).astype(jnp.float32)  # nobody can foresee how an episode begins
+def update(learner: Learner, batch: Frames | Rows, config: Config) -> tuple[Learner, tuple[None, dict[str, Array]]]:
+    """One step of V on frames [batch], or of M on the next window [lane, time] of every lane."""
+    key, model = jr.fold_in(learner.key, learner.updates), learner.model
+    vision_optimiser, memory_optimiser = optimisers(config)
+    if isinstance(batch, Frames):
+        loss: Any = lambda vision: (vision_losses(vision, batch.pixels, key=key), None)
+        vision, moments, metrics, _ = descend(loss, model.world.vision, learner.vision_moments, vision_optimiser)
+        changed = lambda it: (it.model.world.vision, it.vision_moments, it.updates)
+        return eqx.tree_at(changed, learner, (vision, moments, learner.updates + 1)), (None, metrics)
 
-    def loss(memory: MDNRNN) -> tuple[dict[str, Array], View]:
-        world = eqx.tree_at(lambda it: it.memory, learner.model.world, memory)
-        along = lambda carry, row, key: filter(world, carry, row.previous, row.encoded, row.is_first, key=key)
-        views = jax.vmap(along)(learner.carry, rows, keys)
-        terms = over_time(mdn_rnn.losses)(over_time(memory.predict)(views.memory), views.z, rows.terminated)
-        means = {name: jnp.sum(known * term) / jnp.maximum(known.sum(), 1.0) for name, term in terms.items()}
-        return means, jax.tree.map(lambda leaf: leaf[:, -1], views)
+    def loss_of(memory: MDNRNN) -> tuple[dict[str, Array], View]:
+        world = eqx.tree_at(lambda it: it.memory, model.world, memory)
+        return memory_losses(world, learner.carry, **batch._asdict(), key=key)
 
-    part, moments = learner.model.world.memory, learner.memory_moments
-    memory, moments, metrics, carry = descend(loss, part, moments, optimisers(config)[1])
+    memory, moments, metrics, carry = descend(loss_of, model.world.memory, learner.memory_moments, memory_optimiser)
     changed = lambda it: (it.model.world.memory, it.memory_moments, it.carry, it.updates)
     return eqx.tree_at(changed, learner, (memory, moments, carry, learner.updates + 1)), (None, metrics)
+
+
+def stack_of(arrays: dict[str, np.ndarray]) -> Frames | Rows:
+    """The batches of a failure, by the names under which they were kept."""
+    return Frames(**arrays) if "pixels" in arrays else Rows(**arrays)
 
 
 # -------------------------------------------------------------------------------------------------------- stages
@@ -256,15 +251,13 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
     collecting = replace(config.experience, train_ratio=0.0)
     with Experience(environment, options, collecting, batch=1, length=1, seed=run.seed) as experience:
         check(experience.spaces, config, run)
-        stages = Stages(run, config, experience, partial(evaluate, environment=environment, config=options))
+        stages = Stages(run, config, experience, partial(play, environment=environment, options=options))
         for stage in (stages.collect, stages.see, stages.remember, stages.evolve):
             for _ in stage():
                 if run.due("checkpoint"):
                     stages.save()
                 if run.stop:
                     return
-            if run.finished(experience.steps):
-                break  # the stage too, perhaps; with more steps it goes on
         stages.save()
 
 
@@ -280,57 +273,63 @@ class Stages:
         untrained = ControlledPolicy(learner.model.world, learner.model.controller, self.obeyed)
         self.explorer: Any = HeldPolicy(self.obeyed) if config.dream else ErraticPolicy(untrained)
         experience.begin(self.explorer, {}, lambda memory: {}, key=act_key)
+        if experience.replay.capacity < config.frames:
+            raise UserError(f"--config.experience keeps {experience.replay.capacity} of {config.frames} frames.")
         start = np.zeros(learner.model.controller.parameters.size)
         self.search = Search(start, config.sigma, config.population, seed=run.seed)
-        self.learner, search = experience.restore(run, (learner, self.search.state()))
+        self.done = np.zeros(2, np.int64)  # updates of V and of M, those that were skipped too
+        state = experience.restore(run, (learner, self.search.state(), self.done))
+        self.learner, search, self.done = state
         self.search.restore(search)
 
     def save(self) -> None:
         """A checkpoint of everything; what did best acts."""
         best = jnp.asarray(self.search.best, jnp.float32)
         learner = eqx.tree_at(lambda it: it.model.controller.parameters, self.learner, best)
-        counters = {"updates": int(learner.updates), "generation": self.search.generation, "scored": self.search.scored}
-        self.experience.save(self.run, (learner, self.search.state()), **counters)
+        counters = {"done": self.done.tolist(), "generation": self.search.generation, "scored": self.search.scored}
+        self.experience.save(self.run, (learner, self.search.state(), self.done), **counters)
 
     def collect(self) -> Iterator[None]:
-        """Random play until there are enough frames."""
-        while len(self.experience.replay) < self.config.frames and not self.run.finished(self.experience.steps):
+        """Random play until there are enough frames; later only if all but a few of them were lost."""
+        begun = self.done.any() or self.search.generation or self.search.scored
+        while self.experience.replay.held < (fewest(self.config) if begun else self.config.frames):
             for episode in self.experience.collect(self.explorer):
                 scores = {"episode/return": episode.score, "episode/length": episode.length}
                 self.run.log(self.experience.steps, **scores)
+            self.run.finished(self.experience.steps)
             yield
 
     def see(self) -> Iterator[None]:
         """V learns from frames drawn uniformly."""
-        config, total = self.config, self.config.vision_updates
-        for update in range(int(self.learner.updates), total, config.experience.dispatch):
-            numbers = range(update, update + config.experience.dispatch)
-            drawn = [self.experience.replay.pick(number, config.vision_batch).observation for number in numbers]
-            self.learn(learn_vision, np.stack([picture(shown) for shown in drawn]), {"done/vision": update / total})
+        config, replay = self.config, self.experience.replay
+        while self.done[0] < config.vision_updates:
+            numbers = range(int(self.done[0]), int(self.done[0]) + config.experience.dispatch)
+            drawn = [picture(replay.pick(number, config.vision_batch).observation) for number in numbers]
+            self.learn(Frames(np.stack(drawn)), config.vision_updates)
             yield
 
     def remember(self) -> Iterator[None]:
         """M learns from all rows in order, window after window, epoch after epoch."""
-        config, world = self.config, self.learner.model.world
+        config, world, replay = self.config, self.learner.model.world, self.experience.replay
         if not config.memory_epochs or self.search.generation or self.search.scored:
             return
-        replay, spec = self.experience.replay, self.experience.spaces.action
-        rows = rows_in_lanes(world.encode, replay, spec, config.memory_batch)
+        rows = rows_in_lanes(world.encode, replay, self.experience.spaces.action, config.memory_batch)
         length = min(config.memory_length or (500 if config.dream else 999), rows.is_first.shape[1])
         total = round(config.memory_epochs * (rows.is_first.shape[1] // length))
-        for update in range(int(self.learner.updates) - config.vision_updates, total):
-            stack = jax.tree.map(lambda leaf: leaf[None], rows.window(update, length))
-            self.learn(learn_memory, stack, {"done/memory": update / total})
+        while self.done[1] < total:
+            self.learn(jax.tree.map(lambda leaf: leaf[None], rows.window(int(self.done[1]), length)), total)
             yield
 
-    def learn(self, update: Callable[..., Any], stack: Any, done: dict[str, float]) -> None:
-        """Updates of V or M in one compiled call, of which so much is done."""
-        before = self.experience.skipped_in_a_row
+    def learn(self, stack: Frames | Rows, total: int) -> None:
+        """Updates of V or M in one compiled call, of so many in all."""
+        part, before = int(isinstance(stack, Rows)), self.experience.skipped_in_a_row
         self.learner, (_, metrics) = dispatch((update, self.config, stack), self.learner, before)
         self.experience.count(metrics["skipped"])
-        failure.refuse_hopeless(int(self.experience.skipped_in_a_row), "--config.vision-rate or --config.memory-rate")
-        numbers = {name: float(value.mean()) for name, value in metrics.items()} | done | self.experience.troubles
-        self.run.log(self.experience.steps, updates=int(self.learner.updates), **numbers)
+        failure.stop_if_hopeless(self.run, metrics["skipped"], self.learner, stack)
+        self.done[part] += len(metrics["skipped"])
+        numbers = {name: float(value.mean()) for name, value in metrics.items()} | self.experience.troubles
+        numbers[("done/vision", "done/memory")[part]] = float(self.done[part] / total)
+        self.run.log(self.experience.steps, updates=int(self.done.sum()), **numbers)
 
     def evolve(self) -> Iterator[None]:
         """C evolves; gives way after a generation of dreams, or after a candidate that played in the world."""
@@ -343,7 +342,7 @@ class Stages:
         for report in evolve(
             self.search, score, at_once=config.dream, generations=config.generations, rollouts=config.rollouts,
             judge_every=config.evaluate_every, episodes=config.evaluation,
-            finished=lambda: self.run.finished(self.experience.steps),
+            finished=lambda: self.run.finished(self.experience.steps) and not config.dream,
         ):  # fmt: skip
             if report:
                 share = self.search.generation / config.generations
@@ -356,8 +355,8 @@ class Stages:
         """The mean return of one controller [1, parameter] in the world; None if a signal came."""
         policy = eqx.tree_at(lambda it: it.controller.parameters, policy, jnp.asarray(parameters[0], jnp.float32))
         trained = Trained(self.experience.spaces, policy.world, policy, {})
-        stopped = lambda: self.run.due("checkpoint") and bool(self.run.stop)
-        returns = self.play(trained, episodes=episodes, seed=int(numbers[0]), stop=stopped)
+        dice, stop = (self.run.seed, int(numbers[0])), lambda: self.run.due("checkpoint") and bool(self.run.stop)
+        returns = self.play(trained, episodes=episodes, dice=dice, stop=stop)
         if not returns.complete:
             return None
         self.experience.played(sum(returns.lengths))
@@ -373,12 +372,15 @@ def check(spaces: Spaces, config: Config, run: Run) -> None:
             f"vmc sees pictures of 64x64 pixels in colour; {run.manifest['environment']} shows {shown}. "
             "Add --environment.pixels, or --environment.size 64."
         )
-    if config.frames < (needed := max(config.vision_batch, 2 * config.memory_batch)):
-        raise UserError(f"{config.frames} frames are too few for such batches: --config.frames is {needed} at least.")
-    if config.frames > config.experience.capacity:
-        raise UserError(f"{config.frames} frames are more than --config.experience.capacity.")
-    if run.manifest["steps"] is None:
-        raise UserError("vmc ends with its last stage: give --config.frames and --config.generations, no --budget.")
+    if config.frames < fewest(config):
+        raise UserError(f"{config.frames} frames are too few for such batches: {fewest(config)} at least are needed.")
+    if run.manifest["steps"] is None or run.manifest["steps"] < config.frames:
+        raise UserError("vmc ends with its last stage: no --budget, and no fewer --steps than --config.frames.")
+
+
+def fewest(config: Config) -> int:
+    """Rows without which there is no batch."""
+    return max(config.vision_batch, 2 * config.memory_batch)
 
 
 def load(run: Run, config: Config, spaces: Spaces) -> Trained:

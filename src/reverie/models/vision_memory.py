@@ -13,14 +13,20 @@ V is not used in a dream; `decode` is there to look at it. Elsewhere: both parts
 the controller reads and learns (`methods.vmc`).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt8
 
+from reverie.models import mdn_rnn, vae
 from reverie.models.mdn_rnn import MDNRNN, Recurrent
 from reverie.models.vae import SHAPE, VAE, sample
 from reverie.protocol import AbstractWorldModel
+from reverie.rollout import filter, over_time
 
 
 class View(eqx.Module):
@@ -79,6 +85,47 @@ class VisionMemory(AbstractWorldModel[View]):
         return self.memory.advance(state.memory, state.z, numbers, state.first)
 
 
-def picture(observation: dict[str, Array]) -> Array:
+def vision_losses(
+    vision: VAE, frames: UInt8[Array, "batch height width channel"], *, key: PRNGKeyArray
+) -> dict[str, Float[Array, ""]]:
+    """V's losses (`models.vae`), means over frames."""
+    keys = jr.split(key, len(frames))
+    terms = jax.vmap(lambda frame, key: vae.losses(vision, frame, key=key))(frames.astype(jnp.float32) / 255, keys)
+    return {name: term.mean() for name, term in terms.items()}
+
+
+def memory_losses(
+    world: VisionMemory,
+    carry: View,
+    encoded: Float[Array, "batch time embed"],
+    previous: Float[Array, "batch time action"],
+    is_first: Bool[Array, "batch time"],
+    terminated: Bool[Array, "batch time"],
+    *,
+    key: PRNGKeyArray,
+) -> tuple[dict[str, Float[Array, ""]], View]:
+    """M's losses (`models.mdn_rnn`), means over all rows but those that begin an episode, which nobody can foresee.
+
+    Args:
+        world: of which the memory is to learn.
+        carry: the state before the first row [batch, ...].
+        encoded: the rows.
+        previous: the actions that led to them.
+        is_first: which of them begin an episode.
+        terminated: which of them end one.
+        key: of z, drawn anew from q(z | x).
+
+    Returns:
+        The losses, and the states at the last rows.
+    """
+    along = lambda carry, previous, encoded, is_first, key: filter(world, carry, previous, encoded, is_first, key=key)
+    views = jax.vmap(along)(carry, previous, encoded, is_first, jr.split(key, len(is_first)))
+    terms = over_time(mdn_rnn.losses)(over_time(world.memory.predict)(views.memory), views.z, terminated)
+    known = (~is_first).astype(jnp.float32)
+    means = {name: jnp.sum(known * term) / jnp.maximum(known.sum(), 1.0) for name, term in terms.items()}
+    return means, jax.tree.map(lambda leaf: leaf[:, -1], views)
+
+
+def picture(observation: Mapping[str, Any]) -> Any:
     """The first picture [..., height, width, channel] in an observation."""
     return next(part for _, part in sorted(observation.items()) if part.shape[-3:] == SHAPE)

@@ -55,11 +55,12 @@ def rows_in_lanes(encode: Encode, replay: Replay, spec: ArraySpec, lanes: int) -
         spec: of actions.
         lanes: how many; ValueError if there are more than rows.
     """
-    streams = [_stream(encode, replay, spec, replay.times(stream)) for stream in range(replay.streams)]
-    whole = Rows(*(np.concatenate(leaves) for leaves in zip(*streams, strict=True)))
-    length = len(whole.is_first) // lanes
+    times = [replay.times(stream) for stream in range(replay.streams)]
+    streams = [_stream(encode, replay, spec, ids) for ids in times if len(ids)]
+    length = sum(map(len, times)) // lanes
     if not length:
-        raise ValueError(f"rows_in_lanes: {len(whole.is_first)} rows are too few for {lanes} lanes")
+        raise ValueError(f"rows_in_lanes: {sum(map(len, times))} rows are too few for {lanes} lanes")
+    whole = Rows(*(np.concatenate(leaves) for leaves in zip(*streams, strict=True)))
     rows = Rows(*(leaf[: lanes * length].reshape(lanes, length, *leaf.shape[1:]) for leaf in whole))
     rows.is_first[:, 0] = True
     rows.previous[rows.is_first] = 0
@@ -67,14 +68,19 @@ def rows_in_lanes(encode: Encode, replay: Replay, spec: ArraySpec, lanes: int) -
 
 
 def first_rows(encode: Encode, replay: Replay, most: int = STARTS) -> Float[Array, "batch embed"]:
-    """Encoded rows that begin episodes, in order of their numbers; the first `most` of them."""
+    """Encoded rows that begin episodes, in order of their numbers; the first `most` of them.
+
+    Where all of those are lost, the first rows that are there.
+    """
     found: list[np.ndarray] = []
-    for ids in _pieces(np.sort(np.concatenate([replay.times(stream) for stream in range(replay.streams)]))):
+    every = np.sort(np.concatenate([replay.times(stream) for stream in range(replay.streams)]))
+    for ids in _pieces(every):
         rows = replay.rows(ids)
         firsts = jax.tree.map(lambda leaf, kept=rows.is_first: leaf[kept], rows.observation)
         found += [_encoded(encode, firsts)] if rows.is_first.any() else []
         if sum(map(len, found)) >= most:
             break
+    found = found or [_encoded(encode, replay.rows(every[: replay.streams]).observation)]
     return jnp.asarray(np.concatenate(found)[:most])
 
 
@@ -85,8 +91,6 @@ def _stream(encode: Encode, replay: Replay, spec: ArraySpec, ids: np.ndarray) ->
         rows = replay.rows(piece)
         embeds.append(_encoded(encode, rows.observation).astype(np.float16))
         parts.append(rows._replace(observation={}))
-    if not parts:
-        return Rows(*(np.empty(0) for _ in Rows._fields))
     whole = Sequence({}, *(np.concatenate(leaves) for leaves in zip(*(part[1:] for part in parts), strict=True)))
     taken = np.asarray(jax.vmap(lambda action: action_vector(spec, action))(whole.action))
     previous = np.concatenate([np.zeros_like(taken[:1]), taken[:-1]])

@@ -184,8 +184,12 @@ class Experience:
             self._owed -= self._config.dispatch
             drawn = [self._prefetch.take() for _ in range(self._config.dispatch)]
             self._taken += len(drawn)
-            for _ in drawn:
-                self._prefetch.ask(self._replay.inserted)
+            if len(self._replay):
+                for _ in drawn:
+                    self._prefetch.ask(self._replay.inserted)
+            else:  # so much was lost that there is nothing to draw from until more is collected
+                self._prefetch.close()
+                self._prefetch = None
             ids = np.stack([batch.ids for batch in drawn])
             self._ids = ids[:, :, 1:]
             sequence = jax.tree.map(lambda *leaves: np.stack(leaves), *[batch.sequence for batch in drawn])

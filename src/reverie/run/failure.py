@@ -6,7 +6,7 @@
 The checkpoints stay as they are, so the same run can go on from the newest one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,7 +29,7 @@ from reverie.types import Sequence, Spaces
 FOLDER = "failures"
 
 
-def stop_if_hopeless(run: Run, skipped: ArrayLike, learner: PyTree, stack: Stack) -> None:
+def stop_if_hopeless(run: Run, skipped: ArrayLike, learner: PyTree, stack: PyTree) -> None:
     """Ends the run, by a `UserError`, if too many updates in a row were skipped.
 
     Args:
@@ -47,22 +47,12 @@ def stop_if_hopeless(run: Run, skipped: ArrayLike, learner: PyTree, stack: Stack
     raise UserError(
         f"{HOPELESS} updates in a row gave a loss or a gradient that is not finite, and were "
         f"skipped. The newest checkpoint stays good. What failed is kept: `reverie runs replay {folder}` computes it "
-        "again and says which loss it was. A smaller learning rate may help: train anew with --config.learning-rate.",
+        "again and says which loss it was. A smaller learning rate may help, in a new run.",
         code=70,
     )
 
 
-def refuse_hopeless(skipped: int, settings: str) -> None:
-    """The same for a method of several updates, which leaves nothing behind; `settings` are its step sizes."""
-    if skipped >= HOPELESS:
-        raise UserError(
-            f"{HOPELESS} updates in a row gave a loss or a gradient that is not finite, and were skipped. The newest "
-            f"checkpoint stays good. Smaller step sizes may help: train anew with {settings}.",
-            code=70,
-        )
-
-
-def write(folder: Path, learner: PyTree, stack: Stack) -> None:
+def write(folder: Path, learner: PyTree, stack: PyTree) -> None:
     """The bundle: a folder that appears whole."""
     parts = {"learner": tree.to_arrays(learner), "stack": tree.to_arrays(stack)}
     durable.commit_folder(folder, {f"{name}.safetensors": tensors.pack(arrays) for name, arrays in parts.items()})
@@ -71,21 +61,23 @@ def write(folder: Path, learner: PyTree, stack: Stack) -> None:
 def replay(folder: Path, method: ModuleType, spaces: Spaces, config: Any) -> dict[str, float]:
     """The metrics of the last update of a bundle, computed again by the method that wrote it."""
     like = eqx.filter_eval_shape(method.initialise, spaces, config, key=jr.key(0))
-    learner, stack = read(folder, like)
+    learner, stack = read(folder, like, getattr(method, "stack_of", None))
     _, (_, metrics) = method.update(learner, jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), stack), config)
     return {name: float(value) for name, value in metrics.items()}
 
 
-def read(folder: Path, learner: PyTree) -> tuple[PyTree, Stack]:
-    """A learner like `learner`, and the batches [dispatch, ...] that failed last."""
+def read(
+    folder: Path, learner: PyTree, stack_of: Callable[[dict[str, np.ndarray]], Any] | None = None
+) -> tuple[PyTree, Any]:
+    """A learner like `learner`, and the batches [dispatch, ...] that failed last, in the method's own form."""
     if not (folder / "learner.safetensors").exists():
         raise UserError(f"{folder} is no failure of a run: those lie in RUN/{FOLDER}/, if there was one.")
     try:
         parts = {
             name: tensors.unpack(tensors.map_file(folder / f"{name}.safetensors")) for name in ("learner", "stack")
         }
-        stack = _stack(parts["stack"])
-    except (OSError, ValueError) as error:
+        stack = (stack_of or _stack)(parts["stack"])
+    except (OSError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder} is damaged: {error}. Restore it from a copy, or train on: it is made again.", code=64
         ) from error
