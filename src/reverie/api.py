@@ -33,7 +33,7 @@ from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
 from reverie.evaluate.returns import Returns, bootstrap
 from reverie.run import budget as budgets
-from reverie.run import compilation, failure, manifest, runs, settings
+from reverie.run import compilation, failure, lock, manifest, runs, settings
 from reverie.run.agent import Agent
 from reverie.run.agent import World as World
 from reverie.run.encoded import STARTS
@@ -232,8 +232,6 @@ def start(
     module = method(name)
     if hasattr(module, "options"):
         options = module.options(name_of(environment), options)
-    with theirs(name_of(environment)):
-        make(environment, options).close()
     description = {
         "method": name,
         "environment": name_of(environment),
@@ -252,6 +250,9 @@ def start(
         folder = next(path for path in _family(folder) if not path.exists())
     elif not run:
         folder = _latest(folder, description, defaults)
+    lock.refuse_if_held(folder)
+    with theirs(name_of(environment)):
+        make(environment, options).close()
     if steps is None and budget is None and not (folder / manifest.FILE).exists():
         description["steps"] = module.default_steps(config) if hasattr(module, "default_steps") else DEFAULT_STEPS
     return Run.create(folder, description, defaults=defaults)

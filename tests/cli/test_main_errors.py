@@ -1,6 +1,9 @@
 """The mistakes that people make: each one message with its remedy, a documented exit code, and no traceback."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,13 @@ def test_a_folder_in_use_is_refused(trained: Path, capsys: pytest.CaptureFixture
     with Run.open(trained):
         assert main(["resume", str(trained)]) == 75
     assert "is in use by pid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["resume", "RUN"], ["train", "dreamer3", "CartPole-v1", "--run", "RUN"]])
+def test_a_folder_in_use_is_refused_before_anything_is_made_ready(trained: Path, words: list[str]) -> None:
+    words = [str(trained) if word == "RUN" else word for word in words]
+    code = f"import sys; from reverie.cli.main import main; print(main({words!r}), 'jax' in sys.modules)"
+    with Run.open(trained):
+        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    assert answer.stdout.split() == ["75", "False"]
+    assert f"is in use by pid {os.getpid()}" in answer.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reverie.cli.main import main
-from reverie.cli.train import method_in, size_in
+from reverie.cli.train import method_in, value_in
 from reverie.errors import UserError
 from reverie.run.run import Run
 
@@ -61,9 +61,10 @@ def test_help_shows_the_settings_of_the_size(capsys: pytest.CaptureFixture[str])
 
 def test_method_and_size_are_found_wherever_they_stand() -> None:
     assert method_in(["--size", "tiny", "dreamer3", "CartPole-v1"], ["dreamer3", "planet"]) == "dreamer3"
-    assert size_in(["dreamer3", "--size", "1m"]) == "1m"
-    assert size_in(["--size=12m", "dreamer3"]) == "12m"
-    assert size_in(["dreamer3"]) == "nano"
+    assert value_in(["dreamer3", "--size", "1m"], "--size") == "1m"
+    assert value_in(["--size=12m", "dreamer3"], "--size") == "12m"
+    assert value_in(["dreamer3", "--size"], "--size", "nano") == ""
+    assert value_in(["dreamer3"], "--size", "nano") == value_in([], "--size", "nano") == "nano"
     with pytest.raises(UserError, match="Did you mean dreamer3"):
         method_in(["dreamr3", "CartPole-v1"], ["dreamer3", "planet"])
     with pytest.raises(UserError, match="which method"):

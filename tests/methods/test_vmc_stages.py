@@ -16,7 +16,7 @@ from reverie import api
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.methods import vmc
-from reverie.run import checkpoints, playing
+from reverie.run import checkpoints
 from reverie.run.experience import ExperienceConfig
 from reverie.run.run import Run
 
@@ -209,22 +209,6 @@ def test_one_that_goes_on_raising_ends_the_run_with_its_own_traceback(tmp_path: 
     with pytest.raises(UserError, match=r"(?s)Jammed failed 3 times on end.*the gears are jammed") as caught:
         train(tmp_path / "run", world=Jammed)
     assert caught.value.code == 70
-
-
-def test_candidates_play_what_no_evaluation_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []
-    whole = playing.evaluate
-
-    def noting(*given: Any, seed: int, episodes: int, **named: Any) -> Any:
-        asked.append((seed, episodes))
-        return whole(*given, seed=seed, episodes=episodes, **named)
-
-    monkeypatch.setattr(playing, "evaluate", noting)
-    train(tmp_path / "run")
-    candidates = [seed for seed, episodes in asked if episodes == 1]
-    assert candidates[:4] == [candidates[0], candidates[1]] * 2, "both halves meet the same"
-    assert len(set(candidates)) == 3 * 2
-    assert min(seed for seed, _ in asked) > 1000
 
 
 def test_a_replay_that_cannot_hold_the_frames_is_refused(tmp_path: Path) -> None:

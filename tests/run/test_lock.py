@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reverie.errors import UserError
-from reverie.run.lock import Lock, is_held
+from reverie.run.lock import Lock, is_held, refuse_if_held
 
 HOLD = """
 import sys, time
@@ -21,6 +21,16 @@ lock = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """
+
+
+def test_one_that_is_held_is_refused_before_it_is_asked_for(tmp_path: Path) -> None:
+    refuse_if_held(tmp_path)
+    held = Lock(tmp_path)
+    with pytest.raises(UserError, match=f"in use by pid {os.getpid()} on .*--run") as refusal:
+        refuse_if_held(tmp_path)
+    assert refusal.value.code == 75
+    held.close()
+    refuse_if_held(tmp_path)
 
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tyro.conf import Positional, arg
 from reverie.cli.arguments import parse
 from reverie.cli.watch import outcome, watching
 from reverie.errors import UserError
+from reverie.run import lock, runs
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def main(words: list[str]) -> int:
     options = parse(Resume, words, verb="resume")
     if not options.run:
         raise UserError("which run? `reverie runs` lists them.")
+    lock.refuse_if_held(runs.find(options.run))
     from reverie import api
 
     run = api.again(options.run, steps=options.steps or None)

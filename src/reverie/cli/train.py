@@ -15,6 +15,7 @@ from reverie.cli.arguments import parse
 from reverie.cli.watch import outcome, watching
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
+from reverie.run import lock
 
 Config = TypeVar("Config")
 
@@ -63,9 +64,11 @@ class NoSettings:
 def main(words: list[str]) -> int:
     if words in (["-h"], ["--help"]):
         parse(Train[NoSettings], words, verb="train", default=Train(NoSettings()))
+    if folder := value_in(words, "--run"):
+        lock.refuse_if_held(Path(folder))
     from reverie import api
 
-    base = api.size_config(method_in(words, api.methods()), size_in(words))
+    base = api.size_config(method_in(words, api.methods()), value_in(words, "--size", "nano"))
     options = parse(Train[type(base)], words, verb="train", default=Train(base))
     if not options.env:
         raise UserError(f"in which environment? For example `reverie train {options.method} CartPole-v1`.")
@@ -99,11 +102,11 @@ def method_in(words: Sequence[str], known: Sequence[str]) -> str:
     raise UserError(f"which method, and where? For example `reverie train {known[0]} CartPole-v1`.")
 
 
-def size_in(words: Sequence[str]) -> str:
-    """The value of --size, needed before the other options can be read."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == "--size":
+def value_in(words: Sequence[str], option: str, unsaid: str = "") -> str:
+    """What is said of an option that is needed before the others can be read."""
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        if word == option:
             return following
-        if word.startswith("--size="):
+        if word.startswith(f"{option}="):
             return word.partition("=")[2]
-    return "nano"
+    return unsaid

@@ -17,11 +17,7 @@ class Lock:
         self._path = path = folder / FILE
         self._descriptor = durable.lock(path, f"pid {os.getpid()} on {socket.gethostname()}")
         if self._descriptor is None:
-            raise UserError(
-                f"{folder} is in use by {path.read_text() or 'another process'}. "
-                "Wait for it or stop it, or choose another folder with --run.",
-                code=75,
-            )
+            raise _in_use(folder)
 
     def check(self) -> None:
         """`UserError` (code 74) if the folder, or the lock in it, is no longer where it was: that may be another's."""
@@ -39,6 +35,20 @@ class Lock:
             self._descriptor = None
 
 
+def refuse_if_held(folder: Path) -> None:
+    """The same refusal, before anything is made ready; whoever comes between is refused by the lock itself."""
+    if is_held(folder):
+        raise _in_use(folder)
+
+
 def is_held(folder: Path) -> bool:
     """Whether some process is writing to this run now."""
     return (folder / FILE).exists() and durable.is_locked(folder / FILE)
+
+
+def _in_use(folder: Path) -> UserError:
+    return UserError(
+        f"{folder} is in use by {(folder / FILE).read_text() or 'another process'}. "
+        "Wait for it or stop it, or choose another folder with --run.",
+        code=75,
+    )
