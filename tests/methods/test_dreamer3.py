@@ -351,7 +351,7 @@ def test_a_trained_agent_has_every_head(learner, states):
 # ------------------------------------------------------------------------------------------------------------- log
 
 
-def counted(about, learner):
+def counted(about, learner, _):
     """In place of the compiled updates: what is logged is how many there were."""
     _, config, stack = about
     dispatch_size, first = len(stack.sequence.reward), int(learner.updates)

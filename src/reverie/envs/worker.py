@@ -99,8 +99,10 @@ class Worker:
     def ready(self, seconds: float) -> bool:
         """Waits so long at most. Whether `done` would not have to wait: it has answered, it is dead, or it hangs."""
         self._heard = self._heard or self._connection.poll(seconds)
+        if self._heard or not self._process.is_alive():
+            return True
         self._late = self._late or time.monotonic() > self._due()
-        return self._heard or not self._process.is_alive() or self._late
+        return self._late
 
     def done(self) -> dict[int, str]:
         """Waits. Gives what went wrong by line; if the process itself did, it is replaced and all its lines failed."""
