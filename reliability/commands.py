@@ -21,7 +21,7 @@ _DREAMER3 = {
 
 
 _VMC = {
-    "config": {"frames": 300, "latents": 2, "units": 4, "depth": 1, "generations": 10000, "evaluate-every": 2}
+    "config": {"frames": 150, "latents": 2, "units": 4, "depth": 1, "generations": 10000, "evaluate-every": 2}
     | {"vision-batch": 4, "vision-epochs": 1, "memory-batch": 2, "memory-length": 10, "memory-epochs": 1}
     | {"population": 4, "rollouts": 1, "evaluation": 2},
     "config.experience": {"environments": 4, "dispatch": 2, "capacity": 500, "gibibytes": 1},
