@@ -41,6 +41,16 @@ def play(pool: Pool, steps: int, start: int = 0) -> list[Step]:
     return [pool.step(actions(start + step, pool.count)) for step in range(steps)]
 
 
+def until_back(pool: Pool, line: int, least: int) -> tuple[list[Step], list[np.ndarray]]:
+    """At least so many rows, until a line had one in the last turn but one; and which lines had one, turn by turn."""
+    rows, present = [pool.step(None)], [pool.present]
+    while len(rows) < least or not present[-2][line]:
+        rows += play(pool, 1, len(rows) - 1)
+        present.append(pool.present)
+        time.sleep(0.01)
+    return rows, present
+
+
 def table(rows: list[Step], line: int) -> list[list[Any]]:
     """(first?, clock, reward, terminated, truncated) of one environment, row by row."""
     clocks = [int(row.observation["observation"][line, 1]) for row in rows]
@@ -106,11 +116,7 @@ def test_a_worker_that_dies_is_replaced_in_the_same_turn(caplog: Any) -> None:
 
 def test_the_others_go_on_without_a_worker_that_hangs(caplog: Any) -> None:
     with Pool(HangsOnce, count=3, workers=2, step_deadline=0.3) as pool:
-        rows, present = [pool.step(None)], [pool.present]
-        while len(rows) < 4 or not present[-2][0]:
-            rows += play(pool, 1, len(rows) - 1)
-            present.append(pool.present)
-            time.sleep(0.01)
+        rows, present = until_back(pool, 0, 4)
         assert pool.failures == 1
     assert "no answer within" in caplog.text
     away = np.array([~here for here in present])
@@ -126,11 +132,7 @@ def test_the_others_go_on_without_a_worker_that_hangs(caplog: Any) -> None:
 def test_a_row_that_is_lost_with_its_worker_is_no_row() -> None:
     """The first of two lines has its row when the second, which raised, takes the worker along as it begins anew."""
     with Pool(RaisesAndDies, count=3, workers=2, step_deadline=0.5) as pool:
-        rows, present = [pool.step(None)], [pool.present]
-        while len(rows) < 5 or not present[-2][1]:
-            rows += play(pool, 1, len(rows) - 1)
-            present.append(pool.present)
-            time.sleep(0.01)
+        rows, present = until_back(pool, 1, 5)
     assert present[2].tolist() == [False, False, True]
     for line in (0, 1):
         here = [row[:2] for row, now in zip(table(rows, line), present, strict=True) if now[line]]
@@ -147,11 +149,7 @@ def test_nobody_goes_on_where_nobody_is_left() -> None:
 def test_beside_a_line_that_is_late_episodes_end_and_begin_anew() -> None:
     """The first of two lines of a worker raises, and then takes longer than a deadline to begin anew."""
     with Pool(RaisesAndIsLate, count=3, workers=2, step_deadline=0.5) as pool:
-        rows, present = [pool.step(None)], [pool.present]
-        while len(rows) < 5 or not present[-2][1]:
-            rows += play(pool, 1, len(rows) - 1)
-            present.append(pool.present)
-            time.sleep(0.01)
+        rows, present = until_back(pool, 1, 5)
     here = [[line for line in range(3) if now[line]] for now in present]
     assert here[:3] == [[0, 1, 2], [0, 1, 2], [1, 2]]
     assert here[-3:] == [[0, 2], [0, 1, 2], [0, 1, 2]]

@@ -3,7 +3,7 @@ import sys
 import threading
 import time
 
-from envs.worlds import FIRST_SEED, Counter, HangsOnce, SlowToMake
+from envs.worlds import FIRST_SEED, Counter, HangsOnce, SlowStep, SlowToMake
 
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.rows import Command, Rows
@@ -51,6 +51,23 @@ def test_the_new_worker_of_a_dead_one_is_not_waited_for() -> None:
     began = time.monotonic()
     assert list(worker.done()) == [0]
     assert time.monotonic() - began < SlowToMake.seconds
+    worker.kill()
+
+
+def test_what_was_late_once_is_not_waited_for_again() -> None:
+    """The first line is over its deadline and then done; the second has a deadline of its own, which is not over."""
+    worker = hired(SlowStep, (0, 1), deadline=0.7)
+    rows = Rows(worker.facts().spaces, 2)
+    worker.join(rows)
+    rows.command[:], rows.seed[:] = Command.RESET, [2, 3]
+    worker.go()
+    assert worker.done() == {}
+    rows.command[:] = Command.STEP
+    worker.go()
+    while not worker.ready(0.01):
+        pass
+    time.sleep(0.5)
+    assert list(worker.done()) == [0, 1]
     worker.kill()
 
 

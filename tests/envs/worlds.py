@@ -86,6 +86,13 @@ class HangsOnce(Counter):
             time.sleep(60)
 
 
+class SlowStep(Counter):
+    """Its steps take 1 s in the episode of an even seed, else 0.6 s."""
+
+    def trouble(self) -> None:
+        time.sleep(0.6 if self.seed % 2 else 1.0)
+
+
 class SlowToMake(Counter):
     seconds = 1.5
 

@@ -151,6 +151,9 @@ def test_m_learns_what_an_action_does(learner: vmc.Learner) -> None:
 def test_settings_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="population must be even"):
         vmc.Config(population=5)
+    for setting in ("temperature", "sigma"):
+        with pytest.raises(ValueError, match="temperature and sigma above 0"):
+            replace(vmc.Config(), **{setting: 0.0})
     with pytest.raises(ValueError, match=r"Config.frames must be .* 1"):
         vmc.Config(frames=0)
 

@@ -115,10 +115,10 @@ class Config:
     def __post_init__(self) -> None:
         counts = ("frames", "depth", "vision_batch", "memory_batch", "limit", "rollouts", "generations")
         check_range(self, (*counts, "evaluate_every", "evaluation"), 1)
-        zero = ("latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs", "temperature", "sigma")
+        zero = ("latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs")
         check_range(self, (*zero, "vision_rate", "memory_rate", "gradient_clip"), 0)
-        if self.population % 2 or self.population < 4:
-            raise ValueError(f"Config.population must be even and 4 at least, in two halves; got {self.population}")
+        if self.population % 2 or self.population < 4 or not min(self.temperature, self.sigma) > 0:
+            raise ValueError("Config: population must be even and 4 at least, temperature and sigma above 0")
 
     @property
     def widths(self) -> tuple[int, int]:
