@@ -1,7 +1,7 @@
 """Box2D's worlds: an episode follows from its seed alone.
 
 BipedalWalker and CarRacing keep one Box2D world for all episodes, and the order in which it finds contacts remembers
-what was in it before. Here every episode gets a new one.
+what was in it before. Here every episode gets a new one. CarRacing is drawn by `envs.racing`.
 """
 
 import importlib
@@ -9,13 +9,17 @@ from typing import Any
 
 import gymnasium
 
+from reverie.envs import racing
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.environment import World
 from reverie.envs.make import gym_make, wrapped
 
 
 def build(name: str, config: EnvironmentConfig, render: bool) -> World:
-    return wrapped(Fresh(gym_make(name, config, render)), config, limited=True)
+    env = Fresh(gym_make(name, config, render))
+    if name.startswith("CarRacing-v"):
+        return racing.painted(env, config)
+    return wrapped(env, config, limited=True)
 
 
 class Fresh(gymnasium.Wrapper[Any, Any, Any, Any]):
