@@ -6,7 +6,7 @@ import sys
 
 import jax
 
-from benchmarks import environments, layers, policy, replay, update
+from benchmarks import dreams, environments, layers, policy, replay, update
 from benchmarks.measure import load, rounded
 from reverie.evaluate.ledger import provenance
 from reverie.run import devices
@@ -17,6 +17,7 @@ MEASURES = {
     "policy": policy.measure,
     "replay": replay.measure,
     "environments": environments.measure,
+    "dreams": dreams.measure,
 }
 
 

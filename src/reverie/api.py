@@ -18,6 +18,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,7 @@ from reverie.errors import UserError
 from reverie.evaluate.media import Media, media
 from reverie.evaluate.returns import Returns, bootstrap
 from reverie.run import budget as budgets
-from reverie.run import compilation, failure, lock, manifest, runs, settings
+from reverie.run import compilation, exported, failure, lock, manifest, runs, settings
 from reverie.run.agent import Agent
 from reverie.run.agent import World as World
 from reverie.run.encoded import STARTS
@@ -55,6 +56,8 @@ def train(
     run: str | Path | None = None,
     new: bool = False,
     save_every: float | None = None,
+    until: str = "",
+    begin_with: str | Path = "",
     **overrides: Any,
 ) -> Agent:
     """Train a method in an environment, from scratch or from where the same call was interrupted.
@@ -69,15 +72,18 @@ def train(
         run: the run folder; `runs/METHOD-ENVIRONMENT-SIZE-seedSEED` if not given.
         new: start another folder even if this one exists.
         save_every: seconds between two checkpoints of a new run; 60 if not given.
+        until: of a method that learns in stages, the one after which to stop; the same call without it goes on.
+        begin_with: a run whose stages a new one takes over, as far as nothing about them is different.
         overrides: settings of the method, `train_ratio=32`, or of the environment, `pixels=True`; where both have
             one, or for parts of parts, by path: `**{"environment.size": 96}`.
     """
     config, options = overridden(size_config(method, size), EnvironmentConfig(), overrides)
+    stages = staged(method, until, begin_with)
     begun = start(
         method, environment, size=size, config=config, options=options,
         steps=steps, budget=budget, seed=seed, run=run, new=new, save_every=save_every,
     )  # fmt: skip
-    return _trained(begun, environment)
+    return _trained(begun, environment, **stages)
 
 
 def resume(run: str | Path, *, steps: int | None = None, environment: World | None = None) -> Agent:
@@ -102,18 +108,34 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
     return Agent(opened.directory, trained, world, options, conversions, opened.step)
 
 
-def evaluate(agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,)) -> Returns:
-    """Plays `episodes` whole episodes for each seed, all counted together, and notes the outcome in the run folder."""
+def evaluate(
+    agent: Agent, episodes: int = 100, *, seeds: Sequence[int] = (0,), dream: bool = False,
+    temperature: float | None = None,
+) -> Returns:  # fmt: skip
+    """Plays `episodes` whole episodes for each seed, all counted together, and notes the outcome in the run folder.
+
+    Args:
+        agent: what plays.
+        episodes, seeds: how many, and which.
+        dream: in the states of its own model, instead of in the world.
+        temperature: of those dreams; the run's own, if not given.
+    """
     if episodes < 1 or not seeds:
         raise UserError(f"an evaluation needs at least one episode and one seed, got {episodes} and {list(seeds)}.")
-    parts = [agent.evaluate(episodes, seed=seed) for seed in seeds]
+    if temperature is not None and not dream:
+        raise UserError("only dreams have a temperature: say that they are meant, `dream=True` or --dream.")
+    score = partial(agent.dreamed, temperature=temperature) if dream else agent.evaluate
+    parts = [score(episodes, seed=seed) for seed in seeds]
     together = tuple(value for part in parts for value in part.returns)
     lengths = tuple(length for part in parts for length in part.lengths)
     confidence = parts[0].confidence if len(parts) == 1 else bootstrap(np.array(together), seed=seeds[0])
     result = Returns(together, lengths, episodes * len(seeds), confidence)
+    if exported.is_one(agent.run):
+        return result
     try:
         opened = Run.open(agent.run)
-        opened.evaluated(agent.step, **{f"evaluation/{name}": getattr(result, name) for name in ("mean", "std", "n")})
+        kind = "dreamed" if dream else "evaluation"
+        opened.evaluated(agent.step, **{f"{kind}/{name}": getattr(result, name) for name in ("mean", "std", "n")})
     except UserError as error:  # the score was computed, and is given all the same
         logging.getLogger("reverie").warning("%s: the score is not noted. %s", agent.run.name, error)
     return result
@@ -152,6 +174,23 @@ def dream(
     return Dream(scene, render_mode) if count is None else VectorDream(scene, count)
 
 
+def export(run: str | Path, folder: str | Path, *, environment: World | None = None) -> Path:
+    """What acts and dreams of a run, in half precision, in a folder of its own that is loaded like a run.
+
+    Args:
+        run: the folder, or the name of a run in `runs/`.
+        folder: to be made.
+        environment: see `load`.
+    """
+    opened, folder = Run.open(runs.find(run)), Path(folder)
+    world = make(environment or named(said(opened, "environment"), opened.directory), options_of(opened))
+    world.close()
+    method(said(opened, "method")).load(opened, config_of(opened), world.spaces)
+    beginnings = first_observations(opened.directory, exported.BEGINNINGS)
+    exported.write(folder, opened.manifest, opened.loaded, beginnings, opened.metrics())
+    return folder
+
+
 def replay_failure(folder: str | Path) -> dict[str, float]:
     """The metrics of the update that ended a run, computed again from the `failures/STEP` it left."""
     folder = Path(folder)
@@ -167,7 +206,8 @@ def replay_failure(folder: str | Path) -> dict[str, float]:
 
 def methods() -> list[str]:
     """The names of all methods: the modules of `reverie.methods`."""
-    return sorted(found.name for found in pkgutil.iter_modules(reverie.methods.__path__))
+    found = (module.name for module in pkgutil.iter_modules(reverie.methods.__path__))
+    return sorted(name for name in found if not name.endswith("_config"))
 
 
 def method(name: str) -> ModuleType:
@@ -258,19 +298,30 @@ def start(
     return Run.create(folder, description, defaults=defaults)
 
 
+def staged(name: str, until: str = "", begin_with: str | Path = "") -> dict[str, Any]:
+    """What `work` is to be told of a method's stages."""
+    stages: Mapping[str, Any] = getattr(method(name), "STAGES", {})
+    if (until or begin_with) and not stages:
+        raise UserError(f"{name} learns everything at once; one with stages, such as vmc, can do them singly.")
+    if until and until not in stages:
+        raise UserError(f"{name} has no stage {until!r}. {settings.nearest(until, stages)}")
+    other = {"begin_with": runs.find(begin_with).absolute()} if begin_with else {}
+    return other | ({"until": until} if until else {})
+
+
 def again(run: str | Path, *, steps: int | None = None) -> Run:
     """A run that exists, its end moved if asked."""
     opened = Run.open(runs.find(run))
     return Run.create(opened.directory, opened.manifest | {"steps": steps}) if steps else opened
 
 
-def work(run: Run, environment: World | None = None) -> None:
-    """Train until the run is finished or a signal asks to stop (then `run.stop` says which)."""
+def work(run: Run, environment: World | None = None, **stages: Any) -> None:
+    """Train until the run is finished or a signal asks to stop (then `run.stop` says which); for `stages` see there."""
     with run:
         module, known = method(said(run, "method")), said(run, "environment")
         if environment and name_of(environment) != known:
             raise UserError(f"{run.directory} is a run in {known}, and cannot go on in {name_of(environment)}.")
-        module.train(run, config_of(run), environment or named(known, run.directory), options_of(run))
+        module.train(run, config_of(run), environment or named(known, run.directory), options_of(run), **stages)
 
 
 def named(environment: str, where: object) -> str:
@@ -307,8 +358,8 @@ def said(run: Run, name: str) -> Any:
     return run.manifest[name]
 
 
-def _trained(run: Run, environment: World | None) -> Agent:
-    work(run, environment)
+def _trained(run: Run, environment: World | None, **stages: Any) -> Agent:
+    work(run, environment, **stages)
     if run.stop == signal.SIGINT:
         raise KeyboardInterrupt
     if run.stop:

@@ -32,7 +32,7 @@ def layer(path: str) -> str:
 
 
 def upward_imports(source: Source) -> list[str]:
-    """Imports of a later layer by an earlier one, and of one method by another."""
+    """Imports of a later layer by an earlier one, and of one method by another (its own settings are none)."""
     complaints = []
     for path, text in source.items():
         own = layer(path)
@@ -42,7 +42,8 @@ def upward_imports(source: Source) -> list[str]:
                 continue
             used = next((part for part in parts[1:2] if part in ORDER), "reverie")
             upward = ORDER.index(used) > ORDER.index(own)
-            sibling = own == used == "methods" and path != "methods/__init__.py"
+            settings = f"{path.removesuffix('.py').replace('/', '.')}_config"
+            sibling = own == used == "methods" and path != "methods/__init__.py" and settings not in found.name
             if upward or sibling or parts[0] == "":
                 complaints.append(f"{path}:{found.line} ({own}) imports {found.name}")
     return complaints

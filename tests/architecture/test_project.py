@@ -84,7 +84,9 @@ def test_the_wheel_is_the_library_its_licence_and_the_command(tmp_path: Path) ->
         names = set(archive.namelist())
         info = f"reverie-{reverie.__version__}.dist-info"
         commands = archive.read(f"{info}/entry_points.txt").decode()
-    assert {f"reverie/{path}" for path in package()} | {"reverie/py.typed", f"{info}/licenses/LICENSE"} <= names
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "weights").rglob("*") if path.is_file()}
+    expected = {f"reverie/{path}" for path in [*package(), *files]}
+    assert expected | {"reverie/py.typed", f"{info}/licenses/LICENSE"} <= names
     assert {name.split("/")[0] for name in names} == {"reverie", info}
     assert "reverie = reverie.cli.main:main" in commands
 

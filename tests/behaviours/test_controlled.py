@@ -34,7 +34,9 @@ def frames(count):
 
 def test_c_reads_as_much_as_it_has_inputs_for():
     no = jnp.zeros((), bool)
-    view = View(jnp.asarray([1.0, 2]), Recurrent(jnp.asarray([3.0]), jnp.asarray([4.0])), no, no, jnp.zeros(()))
+    view = View(
+        jnp.asarray([1.0, 2]), Recurrent(jnp.asarray([3.0]), jnp.asarray([4.0])), no, no, jnp.zeros(()), jnp.zeros(())
+    )
     assert seen(view, 2).tolist() == [1, 2]
     assert seen(view, 3).tolist() == [1, 2, 3]
     assert seen(view, 4).tolist() == [1, 2, 4, 3], "the cell before the output"

@@ -40,6 +40,10 @@ class Recorder:
         self._note("rename", source, target)
         self._disk.rename(source, target)
 
+    def link(self, source: Path, target: Path) -> None:
+        self._note("link", source, target)
+        self._disk.link(source, target)
+
     def make_folder(self, path: Path) -> None:
         self._note("make_folder", path)
         self._disk.make_folder(path)
@@ -225,3 +229,30 @@ def test_one_holder_per_lock(tmp_path: Path) -> None:
     assert path.read_text() == "first"
     os.close(descriptor)
     assert not durable.is_locked(path)
+
+
+def test_a_link_is_the_file_itself_and_outlives_its_first_name(tmp_path: Path) -> None:
+    durable.write(tmp_path / "a", b"rows")
+    for _ in range(2):  # as often as one likes
+        durable.link(tmp_path / "a", tmp_path / "deep" / "b")
+    assert (tmp_path / "deep" / "b").samefile(tmp_path / "a")
+    durable.remove(tmp_path / "a")
+    assert (tmp_path / "deep" / "b").read_bytes() == b"rows"
+
+
+@pytest.mark.parametrize("error", [errno.EXDEV, errno.EPERM])
+def test_where_there_are_no_links_it_is_a_copy(error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    durable.write(tmp_path / "a", b"rows")
+    monkeypatch.setattr(os, "link", refused)
+    durable.link(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"rows"
+    assert not (tmp_path / "b").samefile(tmp_path / "a")
+
+
+def test_a_full_disk_explains_a_link_too(tmp_path: Path) -> None:
+    durable.write(tmp_path / "a", b"rows")
+    with durable.using(Recorder(tmp_path, fail_at=0)), pytest.raises(UserError, match="disk is full"):
+        durable.link(tmp_path / "a", tmp_path / "b")

@@ -1,52 +1,22 @@
 """The four stages of World Models as one run: wherever it is stopped, and whatever is skipped, lost or fails."""
 
-import json
 import logging
 import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
+from methods.staged import CONFIG, DREAM, EXPERIENCE, Blinking, begun, final, lines, train, updates
 
 from reverie import api
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.methods import vmc
-from reverie.run import checkpoints
-from reverie.run.experience import ExperienceConfig
 from reverie.run.run import Run
-
-EXPERIENCE = ExperienceConfig(environments=2, train_ratio=0.0, capacity=100, gibibytes=1.0)
-CONFIG = vmc.Config(
-    latents=3, units=5, depth=1, vision_batch=4, vision_epochs=1.0, memory_epochs=4.0, memory_batch=2, memory_length=6,
-    frames=100, population=4, rollouts=1, generations=3, evaluate_every=2, evaluation=2, limit=20,
-    experience=EXPERIENCE,
-)  # fmt: skip
-DREAM = replace(CONFIG, dream=True)
-
-
-class Blinking(gymnasium.Env[np.ndarray, np.int64]):
-    """One colour after another; the middle choice pays."""
-
-    observation_space = gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
-    action_space = gymnasium.spaces.Discrete(3)
-    length = 5
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        super().reset(seed=seed)
-        self.time = 0
-        return self._see(), {}
-
-    def step(self, action: Any) -> Any:
-        self.time += 1
-        return self._see(), float(action == 1), False, self.time >= self.length, {}
-
-    def _see(self) -> np.ndarray:
-        return np.full((64, 64, 3), self.np_random.integers(256), np.uint8)
 
 
 class Endless(Blinking):
@@ -63,45 +33,6 @@ class Jammed(Blinking):
         if self.made in self.at:
             raise RuntimeError("the gears are jammed")
         return super().step(action)
-
-
-def begun(folder: Path, config: vmc.Config = CONFIG, world: Any = Blinking) -> Run:
-    return api.start(
-        "vmc", world, size="nano", config=config, options=EnvironmentConfig(), steps=None, budget=None, seed=0,
-        run=folder, new=False, save_every=1e6,
-    )  # fmt: skip
-
-
-def train(folder: Path, config: vmc.Config = CONFIG, world: Any = Blinking, stop_after: int = 0) -> Run:
-    """To its end, or until so many lines were logged since."""
-    run = begun(folder, config, world)
-    logged, log = [], run.log
-
-    def noting(step: int, **scalars: Any) -> None:
-        log(step, **scalars)
-        logged.append(step)
-        if len(logged) == stop_after:
-            run.ask_to_stop(signal.SIGTERM)
-
-    run.log = noting
-    with run:
-        vmc.train(run, config, world, EnvironmentConfig())
-    assert bool(run.stop) == bool(stop_after)
-    return run
-
-
-def lines(run: Run) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run.directory / "metrics.jsonl").read_text().splitlines()]
-
-
-def updates(run: Run, stage: str) -> list[dict[str, Any]]:
-    return [line for line in lines(run) if f"done/{stage}" in line]
-
-
-def final(run: Run) -> dict[str, bytes]:
-    """Every array of the last checkpoint."""
-    parts = checkpoints.load(checkpoints.listed(run.directory / "checkpoints")[0]).parts
-    return {f"{part}/{name}": array.tobytes() for part, arrays in parts.items() for name, array in arrays.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +145,62 @@ def test_one_that_goes_on_raising_ends_the_run_with_its_own_traceback(tmp_path: 
 def test_a_replay_that_cannot_hold_the_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="keeps 100 of 101 frames"):
         train(tmp_path / "run", replace(CONFIG, frames=101))
+
+
+def test_in_dreams_that_pay_c_learns_what_pays_in_the_world(tmp_path: Path) -> None:
+    """The middle choice is worth 1, the others nothing; M has seen that at random, and C never was in the world."""
+    config = replace(
+        DREAM, rewards=True, frames=400, memory_epochs=60.0, memory_rate=1e-2, generations=6, population=8, rollouts=4,
+        limit=5, experience=replace(EXPERIENCE, capacity=400),
+    )  # fmt: skip
+    run = train(tmp_path / "run", config)
+    assert updates(run, "memory")[-1]["loss/reward"] < 0.5 * (1 / 3) * (2 / 3) / 2
+    agent = api.load(run.directory, environment=Blinking)
+    assert agent.evaluate(4).mean == 5
+    view = agent.trained.model.imagine(agent.trained.model.initial(), jnp.asarray([0.0, 1.0, 0.0]), key=jr.key(0))
+    np.testing.assert_allclose(agent.trained.heads["reward"](view), view.reward)
+
+
+def test_iterations_collect_again_with_what_was_learned(tmp_path: Path) -> None:
+    config = replace(DREAM, rewards=True, iterations=2, frames=50)
+    whole = train(tmp_path / "whole", config)
+    stages = [next(name for name in line if name.startswith("done/")) for line in lines(whole) if "done/vision" in line
+              or "done/memory" in line or "done/evolution" in line]  # fmt: skip
+    order = [stage for at, stage in enumerate(stages) if not at or stages[at - 1] != stage]
+    assert order == ["done/vision", "done/memory", "done/evolution"] * 2
+    assert max(line["step"] for line in lines(whole)) > 50
+    halves = [[line["done/memory"] for line in updates(whole, "memory")]]
+    assert len(halves[0]) == 4 * (50 // 2 // 6) + 4 * (100 // 2 // 6), "M learns from all that was seen"
+    for after in (30, 25, 20, 3):
+        train(tmp_path / "broken", config, stop_after=after)
+    assert final(train(tmp_path / "broken", config)) == final(whole)
+
+
+def test_c_itself_collects_the_second_time(tmp_path: Path) -> None:
+    """Random play meets the middle choice once in three times, C nearly always."""
+    config = replace(
+        DREAM, rewards=True, iterations=2, frames=400, memory_epochs=60.0, memory_rate=1e-2, generations=6,
+        population=8, rollouts=4, limit=5, experience=replace(EXPERIENCE, capacity=800),
+    )  # fmt: skip
+    run = train(tmp_path / "run", config)
+    returns = [(line["step"], line["episode/return"]) for line in lines(run) if "episode/return" in line]
+    first = [score for step, score in returns if step < 320]
+    second = [score for step, score in returns if step > 360]
+    assert np.mean(first) < 2.5
+    assert np.mean(second) > 3.5
+
+
+def test_a_run_is_scored_in_its_own_dreams(tmp_path: Path) -> None:
+    """The same dice are the same dreams; at any temperature; of a model that cannot say what they are worth, none."""
+    agent = api.load(train(tmp_path / "run", DREAM).directory, environment=Blinking)
+    result = agent.dreamed(6)
+    assert result.returns == agent.dreamed(6).returns == tuple(map(float, result.lengths))
+    assert agent.dreamed(6, seed=1).returns != result.returns or result.std == 0
+    noted = api.evaluate(agent, 4, seeds=(0, 1), dream=True, temperature=0.5)
+    assert noted.n == 8
+    assert Run.open(agent.run).metrics()[-1]["dreamed/mean"] == noted.mean
+    with pytest.raises(UserError, match="only dreams have a temperature"):
+        api.evaluate(agent, 1, temperature=0.5)
+    world = api.load(train(tmp_path / "world", CONFIG, until="memory").directory, environment=Blinking)
+    with pytest.raises(UserError, match="says what a dream is worth"):
+        world.dreamed(1)

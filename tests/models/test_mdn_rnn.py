@@ -10,7 +10,7 @@ import pytest
 from reverie.models.mdn_rnn import MDNRNN, Mixture, Recurrent, losses
 
 KEY = jr.key(0)
-NO, YES = jnp.asarray(False), jnp.asarray(True)
+NO, YES, ZERO = jnp.asarray(False), jnp.asarray(True), jnp.asarray(0.0)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_latents_choose_each_for_itself():
 
 
 def test_losses_by_hand(mixture):
-    terms = losses(mixture, jnp.asarray([0.0]), NO)
+    terms = losses(mixture, jnp.asarray([0.0]), NO, ZERO)
     np.testing.assert_allclose(terms["latent"], -np.log(0.75 * normal(0, 1, 2) + 0.25 * normal(0, -1, 0.5)), rtol=1e-5)
     np.testing.assert_allclose(terms["done"], np.log1p(np.exp(-1.0)), rtol=1e-5)
-    ended = losses(mixture, jnp.asarray([0.0]), YES)["done"]
+    ended = losses(mixture, jnp.asarray([0.0]), YES, ZERO)["done"]
     np.testing.assert_allclose(ended, 10 * np.log1p(np.exp(1.0)), rtol=1e-5)
     without = Mixture(mixture.logits, mixture.mean, mixture.log_std, None)
-    assert losses(without, jnp.asarray([0.0]), NO).keys() == {"latent"}
+    assert losses(without, jnp.asarray([0.0]), NO, ZERO).keys() == {"latent"}
 
 
 def test_the_latent_loss_is_a_mean_over_latents(mixture):
     two = Mixture(*(jnp.concatenate([part, part]) for part in (mixture.logits, mixture.mean, mixture.log_std)), None)
-    alone = [losses(mixture, jnp.asarray([z]), NO)["latent"] for z in (0.0, 1.5)]
-    np.testing.assert_allclose(losses(two, jnp.asarray([0.0, 1.5]), NO)["latent"], np.mean(alone), rtol=1e-5)
+    alone = [losses(mixture, jnp.asarray([z]), NO, ZERO)["latent"] for z in (0.0, 1.5)]
+    np.testing.assert_allclose(losses(two, jnp.asarray([0.0, 1.5]), NO, ZERO)["latent"], np.mean(alone), rtol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------------- the memory
@@ -113,3 +113,18 @@ def test_the_head_s_layout():
     np.testing.assert_array_equal(mixture.logits, [[1, 2, 3, 4, 5], [16, 17, 18, 19, 20]])
     np.testing.assert_array_equal(mixture.mean[0], [6, 7, 8, 9, 10])
     np.testing.assert_array_equal(mixture.log_std[1], [26, 27, 28, 29, 30])
+
+
+def test_a_reward_head_comes_last_and_adds_its_error():
+    """The mixture stays where it is, and (3 - 1)^2 / 2 is added to the loss."""
+    plain, paid = (MDNRNN(2, 1, 4, ends=True, rewards=rewards, key=KEY) for rewards in (False, True))
+    paid = eqx.tree_at(lambda it: it.head.bias, paid, jnp.arange(32.0).at[31].set(1.0))
+    plain = eqx.tree_at(lambda it: it.head.bias, plain, jnp.arange(31.0))
+    mixture, same = paid.predict(paid.initial()), plain.predict(plain.initial())
+    assert mixture.reward == 1
+    assert same.reward is None
+    assert mixture.done == same.done
+    np.testing.assert_array_equal(mixture.log_std, same.log_std)
+    terms = losses(mixture, jnp.zeros(2), NO, jnp.asarray(3.0))
+    np.testing.assert_allclose(terms["reward"], 2.0)
+    assert terms.keys() - losses(same, jnp.zeros(2), NO, jnp.asarray(3.0)).keys() == {"reward"}

@@ -4,6 +4,8 @@ Ha & Schmidhuber, arXiv 1803.10122, section 2.3: encode o_t, sample z_t, act on 
 taken in, and only then advance M. In Doom C reads M's cell too: (z, c, h).
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -69,6 +71,24 @@ class ErraticPolicy(AbstractPolicy[Erratic]):
         policy = eqx.tree_at(lambda it: it.controller.parameters, self.policy, parameters)
         action, memory = policy.act(carry.memory, observation, is_first, key=key)
         return action, Erratic(memory, parameters)
+
+
+class LearnedPolicy(AbstractPolicy[tuple[Any, Memory]]):
+    """What collects first without having learned anything, then as V, M and C."""
+
+    unlearned: AbstractPolicy[Any]
+    policy: ControlledPolicy
+    learned: Bool[Array, ""]
+
+    def initial(self) -> tuple[Any, Memory]:
+        return self.unlearned.initial(), self.policy.initial()
+
+    def act(
+        self, carry: tuple[Any, Memory], observation: dict[str, Array], is_first: Bool[Array, ""], *, key: PRNGKeyArray
+    ) -> tuple[Array, tuple[Any, Memory]]:
+        before, before_carry = self.unlearned.act(carry[0], observation, is_first, key=key)
+        after, after_carry = self.policy.act(carry[1], observation, is_first, key=key)
+        return jnp.where(self.learned, after, before), (before_carry, after_carry)
 
 
 def seen(view: View, width: int) -> Float[Array, "inputs"]:

@@ -1,8 +1,8 @@
 """What controllers score in dreams of M: a whole generation of an evolution in one compiled call.
 
 Ha & Schmidhuber, arXiv 1803.10122, section 4: a dream begins with a stored first frame, z_0 ~ q(z | x_0), and an empty
-memory; every step is worth 1, and the dream ends where M says so (logit above 0), or after `limit` steps. V is not
-used.
+memory; every step is worth 1 (or what M expects of it, where it predicts rewards), and the dream ends where M says so
+(logit above 0), or after `limit` steps. V is not used.
 """
 
 import equinox as eqx
@@ -17,6 +17,9 @@ from reverie.maths.distributions import action_vector
 from reverie.models.vae import sample
 from reverie.models.vision_memory import View
 from reverie.rollout import returns
+
+LONGEST = 2100
+"""Steps of a dream of a world that has no limit itself: the paper's for Doom."""
 
 
 @eqx.filter_jit
@@ -43,7 +46,8 @@ def dreamed_returns(
         which_key, key = jr.split(key)
         mean, log_variance = jnp.split(first[jr.randint(which_key, (), 0, len(first))], 2)
         nothing, yes = world.initial(), jnp.ones((), bool)
-        return View(sample(mean, log_variance, key=key), nothing.memory, yes, yes, nothing.done)
+        z = sample(mean, log_variance, key=key)
+        return eqx.tree_at(lambda it: (it.z, it.begun, it.first), nothing, (z, yes, yes))
 
     def choose(parameters: Array, view: View) -> Float[Array, "action"]:
         controller = eqx.tree_at(lambda it: it.parameters, policy.controller, parameters)
@@ -51,7 +55,7 @@ def dreamed_returns(
         return action_vector(policy.obeyed.spec, policy.obeyed(y))
 
     def outcome(view: View) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-        return jnp.ones(()), view.done > 0
+        return view.reward, view.done > 0
 
     begin_keys, keys = jnp.moveaxis(jax.vmap(jr.split)(keys), 1, 0)
     return returns(world, jax.vmap(begin)(begin_keys), parameters, choose, outcome, limit, keys=keys)

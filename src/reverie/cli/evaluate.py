@@ -17,6 +17,7 @@ class Evaluate:
       reverie eval runs/dreamer3-CartPole-v1-nano-seed0
       reverie eval dreamer3-CartPole --episodes 20 --seeds 0-4
       reverie eval dreamer3-CartPole --json
+      reverie eval runs/vmc-VizdoomTakeCover-v1-nano-seed0 --dream --temperature 0.5
     """
 
     run: Annotated[str, Positional, arg(metavar="RUN", help_behavior_hint="")] = ""
@@ -25,6 +26,10 @@ class Evaluate:
     """How many, for each seed."""
     seeds: tuple[str, ...] = ("0",)
     """Each begins other episodes: 0 1 2, or a range 0-4."""
+    dream: bool = False
+    """vmc: in the dreams of its own model, where `reverie eval` otherwise plays in the world."""
+    temperature: float | None = None
+    """With --dream: of those dreams. Not given: the run's own."""
     environment: str = ""
     """Needed for a run in `module:Class`: its name again, as a file does not choose what is imported."""
     json: bool = False
@@ -39,11 +44,12 @@ def main(words: list[str]) -> int:
     from reverie import api
 
     agent = api.load(options.run, environment=options.environment or None)
-    result = api.evaluate(agent, options.episodes, seeds=seeds)
+    result = api.evaluate(agent, options.episodes, seeds=seeds, dream=options.dream, temperature=options.temperature)
     if options.json:
         print_json({"run": str(near(agent.run)), **result.to_json()})
         return 0
     low, high = result.confidence
-    print(f"{near(agent.run)}: {result.mean:.6g} ± {result.std:.3g} over {result.n} episodes")
+    played = "dreams" if options.dream else "episodes"
+    print(f"{near(agent.run)}: {result.mean:.6g} ± {result.std:.3g} over {result.n} {played}")
     print(f"95 % confidence interval of the mean: {low:.6g} to {high:.6g}")
     return 0

@@ -29,6 +29,7 @@ VERBS = {
     "runs": ("runs", "list the runs of a folder"),
     "envs": ("envs", "list the known suites of environments, or check one environment"),
     "estimate": ("estimate", "count a method's parameters and memory without training it"),
+    "export": ("export", "leave of a run what acts and dreams, small enough to be passed on"),
     "verify": ("verify", "run a claim of the results folder again and say whether it holds"),
 }
 """Verb: (its module in this folder, its line in the help)."""

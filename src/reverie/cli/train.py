@@ -27,6 +27,7 @@ class Train(Generic[Config]):
     examples:
       reverie train dreamer3 CartPole-v1 --size nano --budget 5m
       reverie train dreamer3 Pendulum-v1 --steps 30000 --seed 1 --run runs/pendulum
+      reverie train vmc VizdoomTakeCover-v1 --dream
       reverie train dreamer3 --help                    every setting of the method, --config.*
       reverie train dreamer3 my_package.worlds:Maze --environment.pixels --config.experience.train-ratio 32
     """
@@ -51,6 +52,10 @@ class Train(Generic[Config]):
     """Start another folder, even if the same run exists."""
     save_every: Annotated[float | None, arg(metavar="SECONDS")] = None
     """Seconds between two checkpoints of a new run: what a killed one does again at most. Not given: 60."""
+    until: Annotated[str, arg(metavar="STAGE", help_behavior_hint="")] = ""
+    """vmc: stop after collect, vision, memory or evolution; the same line without it goes on."""
+    begin_with: Annotated[str, arg(metavar="RUN", help_behavior_hint="")] = ""
+    """vmc: take over the stages of another run, as far as nothing about them is different here."""
     json: bool = False
     """Print one JSON object per report, and a last one with the outcome."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
@@ -72,6 +77,7 @@ def main(words: list[str]) -> int:
     options = parse(Train[type(base)], words, verb="train", default=Train(base))
     if not options.env:
         raise UserError(f"in which environment? For example `reverie train {options.method} CartPole-v1`.")
+    stages = api.staged(options.method, options.until, options.begin_with)
     run = api.start(
         options.method,
         options.env,
@@ -86,7 +92,7 @@ def main(words: list[str]) -> int:
         save_every=options.save_every,
     )
     with watching(run, machine=options.json):
-        api.work(run, options.env)
+        api.work(run, options.env, **stages)
     return outcome(run, machine=options.json)
 
 

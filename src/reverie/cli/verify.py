@@ -113,9 +113,12 @@ def measured(run: "Run", episodes: int) -> Seed:
     """Evaluates a run and gathers what the ledger keeps of it."""
     from reverie import api
 
-    result = api.evaluate(api.load(run.directory), episodes)
+    agent = api.load(run.directory)
+    result = api.evaluate(agent, episodes)
+    dreamed = api.evaluate(agent, episodes, dream=True).returns if run.manifest["config"].get("dream") else ()
     rows = run.metrics()
-    curve = [(row["step"], row["episode/return"]) for row in rows if "episode/return" in row]
+    curve = [(row["generation"], row["mean/return"]) for row in rows if "mean/return" in row]
+    curve = curve or [(row["step"], row["episode/return"]) for row in rows if "episode/return" in row]
     seconds = max((row.get("seconds", 0.0) for row in rows), default=0.0)
     return Seed(
         seed=run.seed,
@@ -125,6 +128,7 @@ def measured(run: "Run", episodes: int) -> Seed:
         confidence=result.confidence,
         returns=result.returns,
         curve=ledger.thinned(curve),
+        dreamed=dreamed,
     )
 
 
@@ -161,6 +165,7 @@ def report(options: Verify, claim: Claim) -> int:
         return 0 if claim.met else 1
     rows = [
         {"seed": seed.seed, "mean": seed.mean, "low": seed.confidence[0], "high": seed.confidence[1]}
+        | ({"in dreams": sum(seed.dreamed) / len(seed.dreamed)} if seed.dreamed else {})
         | {"minutes": seed.wall_clock / 60, "reached": claim.goal.reached(seed)}
         for seed in claim.seeds
     ]

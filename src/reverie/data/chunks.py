@@ -20,6 +20,8 @@ from reverie.data import durable, objects, tensors
 ROWS = 1024
 """Rows of a full chunk."""
 
+FOLDER = "replay"
+"""Of a run: where its chunks are."""
 MANIFEST = "chunks.jsonl"
 
 

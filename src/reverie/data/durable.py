@@ -4,7 +4,7 @@
     commit_folder   the same for a folder of files: it appears whole or not at all
     append_line     one line in one write; after a crash at most the last line is torn (`whole_lines` ignores it, and
                     the next one begins behind it)
-    cut, replace, remove, sync, lock    what else a run does to its files
+    cut, replace, remove, sync, link, lock    what else a run does to its files
     readable        what keeps a sound file from being read is no fault of the file
 
 Every function is made of the few operations of a `Disk`. `using` puts another one in its place: a recorder, or one that
@@ -41,6 +41,7 @@ class Disk(Protocol):
     def append(self, path: Path, content: bytes) -> None: ...
     def sync(self, path: Path) -> None: ...
     def rename(self, source: Path, target: Path) -> None: ...
+    def link(self, source: Path, target: Path) -> None: ...
     def make_folder(self, path: Path) -> None: ...
     def remove(self, path: Path) -> None: ...
     def cut(self, path: Path, size: int) -> None: ...
@@ -75,6 +76,17 @@ class LocalDisk:
 
     def rename(self, source: Path, target: Path) -> None:
         source.replace(target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """The same bytes under a second name; a copy where the file system, or a border between two, has no links."""
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
+                raise
+            shutil.copyfile(source, target)
+            self.sync(target)
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(exist_ok=True)
@@ -179,6 +191,13 @@ def replace(source: Path, target: Path) -> None:
     with _explained(target):
         _disk.rename(source, target)
         _disk.sync(target.parent)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file that is never changed a second name; whoever writes the next file there waits for it."""
+    with _explained(target):
+        _make_folder(target.parent)
+        _disk.link(source, target)
 
 
 def remove(path: Path) -> None:

@@ -74,7 +74,9 @@ class Seed:
     confidence: tuple[float, float]
     returns: tuple[float, ...]
     curve: tuple[tuple[int, float], ...]
-    """(simulator step, return of the training episodes that ended there)."""
+    """(simulator step, return of the training episodes that ended there); of an evolution, (generation, score)."""
+    dreamed: tuple[float, ...] = ()
+    """Of an agent that learned in dreams, the returns of as many of those."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def _seed(entry: dict[str, Any]) -> Seed:
     low, high = entry["confidence"]
     numbers: dict[str, Any] = {name: float(entry[name]) for name in ("wall_clock", "mean", "std")}
     numbers["returns"] = tuple(float(value) for value in entry["returns"])
+    numbers["dreamed"] = tuple(float(value) for value in entry.get("dreamed", ()))
     numbers["curve"] = tuple((int(step), float(value)) for step, value in entry["curve"])
     numbers["confidence"] = (float(low), float(high))
     return Seed(**entry | numbers)

@@ -11,7 +11,8 @@ Ha, Schmidhuber, "World Models", arXiv 1803.10122 (NeurIPS 2018), with the numbe
               in the world, or (`dream`) in M at a temperature, +1 for every step until M says that it ends
 
 Each stage ends after so many rows, updates or generations; the mean of the search that did best is what acts. A budget
-of steps is of playing in the world: it ends the run among C's candidates.
+of steps is of playing in the world: it ends the run among C's candidates. The article's iterative variant does it all
+again (`iterations`): C plays, V and M learn from all that was seen, the search goes on from its best mean.
 Deviates: frames are drawn with replacement, not in shuffled epochs; frames are kept in memory (the paper's 10 million
 take 123 GB); erratic controllers act on an untrained V and M, whose weights are not drawn anew per episode; M is not
 asked for the first frame of the next episode, and its windows are not aligned with episodes (CarRacing's were); its
@@ -20,9 +21,10 @@ from 0), and of a choice the middle of its part; candidates are not rounded; upd
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, cast
+from pathlib import Path
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -32,127 +34,31 @@ import numpy as np
 import optax
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
-from reverie.behaviours.controlled import ControlledPolicy, ErraticPolicy
+from reverie.behaviours.controlled import ControlledPolicy, ErraticPolicy, LearnedPolicy
 from reverie.behaviours.controller import Controller, Obeyed, obeyed_in
 from reverie.behaviours.dreamed import dreamed_scores
 from reverie.behaviours.exploration import HeldPolicy
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import Factory
 from reverie.errors import UserError
-from reverie.evaluate.returns import Returns
 from reverie.maths.optimisers import descend
+from reverie.methods.vmc_config import SIZES as SIZES
+from reverie.methods.vmc_config import STAGES, Config
+from reverie.methods.vmc_config import default_steps as default_steps
+from reverie.methods.vmc_config import options as options
 from reverie.models.mdn_rnn import MDNRNN
 from reverie.models.observation import as_shown
 from reverie.models.vae import SHAPE, VAE
 from reverie.models.vision_memory import View, VisionMemory, memory_losses, picture, vision_losses
 from reverie.protocol import Trained
-from reverie.run import failure
+from reverie.run import failure, source
 from reverie.run.dispatch import dispatch
-from reverie.run.encoded import Rows, first_rows, rows_in_lanes
-from reverie.run.experience import Experience, ExperienceConfig
-from reverie.run.playing import play
+from reverie.run.encoded import Frames, Rows, first_rows, rows_in_lanes
+from reverie.run.experience import Experience
+from reverie.run.playing import played_scores
 from reverie.run.run import Run
 from reverie.run.search import Search, evolve
-from reverie.run.settings import check_range
 from reverie.types import Spaces
-
-
-@dataclass(frozen=True)
-class Config:
-    """World Models; the defaults are the paper's for CarRacing, and with `dream` its for Doom."""
-
-    dream: bool = False
-    """Evolve C inside M's dream and never in the world."""
-    frames: int = 10_000_000
-    """Rows collected by random play."""
-    latents: int = 0
-    """Numbers in z. 0: 32, in the dream 64."""
-    units: int = 0
-    """Of M's memory. 0: 256, in the dream 512."""
-    depth: int = 32
-    """Channels of V's first convolution; the others are multiples of it."""
-    vision_epochs: float = 10.0
-    """How often V sees every frame, on average."""
-    vision_batch: int = 100
-    """Frames per update."""
-    vision_rate: float = 1e-4
-    """V's step size."""
-    memory_epochs: float = 20.0
-    """How often M sees every row. 0: M stays as it was drawn (the known control: CarRacing hardly needs more)."""
-    memory_batch: int = 100
-    """Windows per update."""
-    memory_length: int = 0
-    """Rows of a window. 0: 999, in the dream 500."""
-    memory_rate: float = 1e-3
-    """M's step size."""
-    gradient_clip: float = 1.0
-    """No element of M's gradient is larger."""
-    memoryless: bool = False
-    """C acts on z alone."""
-    hidden: int = 0
-    """Units of a hidden layer of C (the paper's: 40, on z alone); 0: none."""
-    temperature: float = 1.15
-    """Of the dream."""
-    limit: int = 2100
-    """Steps after which a dream is cut."""
-    population: int = 64
-    """Candidates per generation."""
-    rollouts: int = 16
-    """Episodes that each candidate plays."""
-    generations: int = 2000
-    """Of the evolution."""
-    sigma: float = 0.1
-    """Step size that evolution begins with."""
-    evaluate_every: int = 25
-    """Generations after which the mean of the search plays itself; the best mean is kept."""
-    evaluation: int = 1024
-    """Episodes that it plays then."""
-    experience: ExperienceConfig = field(
-        default_factory=lambda: ExperienceConfig(train_ratio=0.0, capacity=10_000_000, gibibytes=128.0)
-    )
-    """Collecting; `train_ratio` has no meaning here, `dispatch` is of V."""
-
-    def __post_init__(self) -> None:
-        counts = ("frames", "depth", "vision_batch", "memory_batch", "limit", "rollouts", "generations")
-        check_range(self, (*counts, "evaluate_every", "evaluation"), 1)
-        zero = ("latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs")
-        check_range(self, (*zero, "vision_rate", "memory_rate", "gradient_clip"), 0)
-        if self.population % 2 or self.population < 4 or not min(self.temperature, self.sigma) > 0:
-            raise ValueError("Config: population must be even and 4 at least, temperature and sigma above 0")
-
-    @property
-    def widths(self) -> tuple[int, int]:
-        """Latents and units."""
-        return self.latents or (64 if self.dream else 32), self.units or (512 if self.dream else 256)
-
-    @property
-    def vision_updates(self) -> int:
-        """Of V in all: whole compiled calls."""
-        calls = self.vision_epochs * self.frames / (self.vision_batch * self.experience.dispatch)
-        return round(calls) * self.experience.dispatch
-
-
-NANO = Config(
-    frames=200_000, vision_epochs=1.5, memory_batch=25, memory_length=200, memory_epochs=40.0,
-    population=32, rollouts=8, generations=100, evaluation=256,
-    experience=ExperienceConfig(environments=8, train_ratio=0.0, capacity=400_000, gibibytes=6.0),
-)  # fmt: skip
-"""Ours, for two cores and two hours: fewer frames, shorter windows, fewer candidates; the networks are the paper's."""
-SIZES: dict[str, Config] = {"nano": NANO, "paper": Config()}
-
-SHOWN: dict[str, dict[str, int]] = {"VizdoomTakeCover-v1": {"rows": 200, "repeat": 1}, "CarRacing-v3": {"rows": 84}}
-"""What the paper sees of them: without the bars below, and every tic of Doom."""
-
-
-def options(environment: str, options: EnvironmentConfig) -> EnvironmentConfig:
-    """The paper's view of its two worlds, where nothing else was asked for."""
-    return replace(options, **{name: getattr(options, name) or it for name, it in SHOWN.get(environment, {}).items()})
-
-
-def default_steps(config: Config) -> int:
-    """Simulator steps of a run that was not told where to end: of collecting, and of episodes of CarRacing's length."""
-    episodes = 0 if config.dream else config.generations * config.population * config.rollouts
-    return config.frames + 1000 * episodes
 
 
 class Model(eqx.Module):
@@ -163,14 +69,15 @@ class Model(eqx.Module):
 
 
 class Learner(eqx.Module):
-    """What V's and M's updates change, and the key that update n (of V, then of M) folds n into."""
+    """What V's and M's updates change, and the key that update n (of both together) folds n into."""
 
     model: Model
     vision_moments: PyTree
     memory_moments: PyTree
     carry: View
     """Of every lane of rows, at the end of the window before [lane, ...]."""
-    updates: Int[Array, ""]
+    vision_updates: Int[Array, ""]
+    memory_updates: Int[Array, ""]
     key: PRNGKeyArray
 
 
@@ -179,11 +86,17 @@ def build(spaces: Spaces, config: Config, *, environment: str = "", key: PRNGKey
     vision_key, memory_key = jr.split(key)
     obeyed, (latents, units) = obeyed_in(environment, spaces.action), config.widths
     vision = VAE(latents, depth=config.depth, key=vision_key)
-    memory = MDNRNN(latents, obeyed.outputs, units, ends=config.dream, key=memory_key)
-    remembered = 0 if config.memoryless else units * (2 if config.dream else 1)
-    widths = (latents + remembered, *([config.hidden] if config.hidden else []), obeyed.outputs)
+    memory = MDNRNN(latents, obeyed.outputs, units, ends=config.dream, rewards=config.rewards, key=memory_key)
     world = VisionMemory(vision, memory, jnp.asarray(config.temperature), obeyed.dial())
-    return Model(world, Controller.zero(widths, bias=not config.dream))
+    return Model(world, unskilled(config, obeyed.outputs))
+
+
+def unskilled(config: Config, outputs: int) -> Controller:
+    """C before its search."""
+    latents, units = config.widths
+    remembered = 0 if config.memoryless else units * (2 if config.dream else 1)
+    widths = (latents + remembered, *([config.hidden] if config.hidden else []), outputs)
+    return Controller.zero(widths, bias=not config.dream)
 
 
 def initialise(spaces: Spaces, config: Config, *, environment: str = "", key: PRNGKeyArray) -> Learner:
@@ -193,7 +106,7 @@ def initialise(spaces: Spaces, config: Config, *, environment: str = "", key: PR
     (vision, memory), parts = optimisers(config), cast(Any, model.world)
     moments = vision.init(parts.vision), memory.init(parts.memory)
     carry = jax.tree.map(lambda leaf: jnp.stack([leaf] * config.memory_batch), model.world.initial())
-    return Learner(model, *moments, carry, jnp.zeros((), jnp.int32), key)
+    return Learner(model, *moments, carry, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), key)
 
 
 def optimisers(config: Config) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
@@ -212,30 +125,23 @@ def parameters(spaces: Spaces, config: Config) -> dict[str, int]:
 # ------------------------------------------------------------------------------------------------------- V and M
 
 
-class Frames(NamedTuple):
-    """What V learns from."""
-
-    pixels: Any
-    """uint8 [*batch, height, width, channel]."""
-
-
 def update(learner: Learner, batch: Frames | Rows, config: Config) -> tuple[Learner, tuple[None, dict[str, Array]]]:
     """One step of V on frames [batch], or of M on the next window [lane, time] of every lane."""
-    key, model = jr.fold_in(learner.key, learner.updates), learner.model
+    key, model = jr.fold_in(learner.key, learner.vision_updates + learner.memory_updates), learner.model
     vision_optimiser, memory_optimiser = optimisers(config)
     if isinstance(batch, Frames):
         loss: Any = lambda vision: (vision_losses(vision, batch.pixels, key=key), None)
         vision, moments, metrics, _ = descend(loss, model.world.vision, learner.vision_moments, vision_optimiser)
-        changed = lambda it: (it.model.world.vision, it.vision_moments, it.updates)
-        return eqx.tree_at(changed, learner, (vision, moments, learner.updates + 1)), (None, metrics)
+        changed = lambda it: (it.model.world.vision, it.vision_moments, it.vision_updates)
+        return eqx.tree_at(changed, learner, (vision, moments, learner.vision_updates + 1)), (None, metrics)
 
     def loss_of(memory: MDNRNN) -> tuple[dict[str, Array], View]:
         world = eqx.tree_at(lambda it: it.memory, model.world, memory)
         return memory_losses(world, learner.carry, **batch._asdict(), key=key)
 
     memory, moments, metrics, carry = descend(loss_of, model.world.memory, learner.memory_moments, memory_optimiser)
-    changed = lambda it: (it.model.world.memory, it.memory_moments, it.carry, it.updates)
-    return eqx.tree_at(changed, learner, (memory, moments, carry, learner.updates + 1)), (None, metrics)
+    changed = lambda it: (it.model.world.memory, it.memory_moments, it.carry, it.memory_updates)
+    return eqx.tree_at(changed, learner, (memory, moments, carry, learner.memory_updates + 1)), (None, metrics)
 
 
 def stack_of(arrays: dict[str, np.ndarray]) -> Frames | Rows:
@@ -245,70 +151,131 @@ def stack_of(arrays: dict[str, np.ndarray]) -> Frames | Rows:
 
 # -------------------------------------------------------------------------------------------------------- stages
 
+LEFT = {
+    "vision": ("0.model.world.vision", "0.vision_moments", "0.vision_updates", "2.vision"),
+    "memory": ("0.model.world.memory", "0.memory_moments", "0.memory_updates", "0.carry", "2.memory"),
+}
+"""What they leave of what is saved."""
 
-def train(run: Run, config: Config, environment: str | Factory, options: EnvironmentConfig) -> None:
-    """Collect, then learn V, M and C; goes on from the run's newest checkpoint. Deterministic given the run's seed."""
+
+def train(
+    run: Run,
+    config: Config,
+    environment: str | Factory,
+    options: EnvironmentConfig,
+    *,
+    until: str = "",
+    begin_with: Path | None = None,
+) -> None:
+    """Collect, then learn V, M and C; goes on from the run's newest checkpoint. Deterministic given the run's seed.
+
+    Args:
+        run, config, environment, options: as for every method.
+        until: the stage after which to stop; none: all are done.
+        begin_with: a run whose stages are taken over, as far as nothing about them is different, by one that has not
+            begun.
+    """
+    if begin_with and config.iterations > 1:
+        raise UserError("the stages of several iterations follow from each other: no --begin-with for such a run.")
     collecting = replace(config.experience, train_ratio=0.0)
     with Experience(environment, options, collecting, batch=1, length=1, seed=run.seed) as experience:
         check(experience.spaces, config, run)
-        stages = Stages(run, config, experience, partial(play, environment=environment, options=options))
-        for stage in (stages.collect, stages.see, stages.remember, stages.evolve):
-            for _ in stage():
-                if run.due("checkpoint"):
+        play = partial(played_scores, environment=environment, options=options)
+        stages = Stages(run, config, experience, play, begin_with)
+        while True:
+            for stage in (stages.collect, stages.vision, stages.memory, stages.evolution):
+                for _ in stage():
+                    if run.due("checkpoint"):
+                        stages.save()
+                    if run.stop:
+                        return
+                stages.over += 1
+                if until == stage.__name__:
                     stages.save()
-                if run.stop:
                     return
-        stages.save()
+            if not stages.begin_again():
+                stages.save()
+                return
 
 
 class Stages:
     """The four, each a loop that gives way after every piece of work, for a checkpoint or a signal."""
 
-    def __init__(self, run: Run, config: Config, experience: Experience, play: Callable[..., Returns]) -> None:
+    def __init__(
+        self, run: Run, config: Config, experience: Experience, play: Callable[..., Any], begin_with: Path | None
+    ) -> None:
         learner_key, act_key, self.dream_key = jr.split(jr.key(run.seed), 3)
         self.run, self.config, self.experience, self.play = run, config, experience, play
         world, spaces = run.manifest["environment"], experience.spaces
         self.obeyed = obeyed_in(world, spaces.action)
         learner = initialise(spaces, config, environment=world, key=learner_key)
-        untrained = ControlledPolicy(learner.model.world, learner.model.controller, self.obeyed)
+        whole = unskilled(replace(config, memoryless=False, hidden=0), self.obeyed.outputs)
+        untrained = ControlledPolicy(learner.model.world, whole, self.obeyed)
         self.explorer: Any = HeldPolicy(self.obeyed) if config.dream else ErraticPolicy(untrained)
+        start = learner.model.controller.parameters
+        self.search = Search(np.zeros(start.size), config.sigma, config.population, seed=run.seed)
+        if config.iterations > 1:
+            self.explorer = LearnedPolicy(self.explorer, self.acting(learner.model), jnp.zeros((), bool))
         experience.begin(self.explorer, {}, lambda memory: {}, key=act_key)
-        if experience.replay.capacity < config.frames:
-            raise UserError(f"--config.experience keeps {experience.replay.capacity} of {config.frames} frames.")
-        start = np.zeros(learner.model.controller.parameters.size)
-        self.search = Search(start, config.sigma, config.population, seed=run.seed)
-        self.done = np.zeros(2, np.int64)  # updates of V and of M, those that were skipped too
-        state = experience.restore(run, (learner, self.search.state(), self.done))
-        self.learner, search, self.done = state
+        if experience.replay.capacity < config.frames * config.iterations:
+            asked = config.frames * config.iterations
+            raise UserError(f"--config.experience keeps {experience.replay.capacity} of {asked} frames.")
+        self.over = 0  # stages
+        self.done = {name: np.zeros((), np.int64) for name in ("vision", "memory", "iterations")}  # skipped updates too
+        fresh = learner, self.search.state(), self.done
+        if begin_with:
+            source.take_over(run, begin_with, fresh, config, STAGES, LEFT)
+        self.learner, search, self.done = experience.restore(run, fresh)
         self.search.restore(search)
+
+    def acting(self, model: Model) -> ControlledPolicy:
+        """What acts with the best controller so far."""
+        best = jnp.asarray(self.search.best, jnp.float32)
+        return ControlledPolicy(model.world, replace(model.controller, parameters=best), self.obeyed)
 
     def save(self) -> None:
         """A checkpoint of everything; what did best acts."""
         best = jnp.asarray(self.search.best, jnp.float32)
         learner = eqx.tree_at(lambda it: it.model.controller.parameters, self.learner, best)
-        counters = {"done": self.done.tolist(), "generation": self.search.generation, "scored": self.search.scored}
+        counters = {"done": [int(it) for it in self.done.values()], "over": self.over}
+        counters |= {"generation": self.search.generation, "scored": self.search.scored}
         self.experience.save(self.run, (learner, self.search.state(), self.done), **counters)
 
+    def begin_again(self) -> bool:
+        """Another iteration, if there is to be one."""
+        number = int(self.done["iterations"]) + 1
+        if number >= self.config.iterations:
+            return False
+        self.done = {name: np.asarray(number * (name == "iterations"), np.int64) for name in self.done}
+        self.search = Search(self.search.best, self.config.sigma, self.config.population, seed=self.run.seed)
+        self.over = 0
+        return True
+
     def collect(self) -> Iterator[None]:
-        """Random play until there are enough frames; later only if all but a few of them were lost."""
-        begun = self.done.any() or self.search.generation or self.search.scored
-        while self.experience.replay.held < (fewest(self.config) if begun else self.config.frames):
-            for episode in self.experience.collect(self.explorer):
+        """Random play, later C's, until there are enough frames; later only if all but a few of them were lost."""
+        number, replay = int(self.done["iterations"]), self.experience.replay
+        begun = self.done["vision"] or self.done["memory"] or self.search.generation or self.search.scored
+        policy = self.explorer
+        if number:
+            policy = LearnedPolicy(policy.unlearned, self.acting(self.learner.model), jnp.ones((), bool))
+        while replay.held < (fewest(self.config) if begun else self.config.frames * (number + 1)):
+            for episode in self.experience.collect(policy):
                 scores = {"episode/return": episode.score, "episode/length": episode.length}
                 self.run.log(self.experience.steps, **scores)
             self.run.finished(self.experience.steps)
             yield
 
-    def see(self) -> Iterator[None]:
+    def vision(self) -> Iterator[None]:
         """V learns from frames drawn uniformly."""
         config, replay = self.config, self.experience.replay
-        while self.done[0] < config.vision_updates:
-            numbers = range(int(self.done[0]), int(self.done[0]) + config.experience.dispatch)
+        before = int(self.done["iterations"]) * config.vision_updates
+        while (made := int(self.done["vision"])) < config.vision_updates:
+            numbers = range(before + made, before + made + config.experience.dispatch)
             drawn = [picture(replay.pick(number, config.vision_batch).observation) for number in numbers]
             self.learn(Frames(np.stack(drawn)), config.vision_updates)
             yield
 
-    def remember(self) -> Iterator[None]:
+    def memory(self) -> Iterator[None]:
         """M learns from all rows in order, window after window, epoch after epoch."""
         config, world, replay = self.config, self.learner.model.world, self.experience.replay
         if not config.memory_epochs or self.search.generation or self.search.scored:
@@ -316,29 +283,31 @@ class Stages:
         rows = rows_in_lanes(world.encode, replay, self.experience.spaces.action, config.memory_batch)
         length = min(config.memory_length or (500 if config.dream else 999), rows.is_first.shape[1])
         total = round(config.memory_epochs * (rows.is_first.shape[1] // length))
-        while self.done[1] < total:
-            self.learn(jax.tree.map(lambda leaf: leaf[None], rows.window(int(self.done[1]), length)), total)
+        while (made := int(self.done["memory"])) < total:
+            self.learn(jax.tree.map(lambda leaf: leaf[None], rows.window(made, length)), total)
             yield
 
     def learn(self, stack: Frames | Rows, total: int) -> None:
         """Updates of V or M in one compiled call, of so many in all."""
-        part, before = int(isinstance(stack, Rows)), self.experience.skipped_in_a_row
+        part, before = "memory" if isinstance(stack, Rows) else "vision", self.experience.skipped_in_a_row
         self.learner, (_, metrics) = dispatch((update, self.config, stack), self.learner, before)
         self.experience.count(metrics["skipped"])
         failure.stop_if_hopeless(self.run, metrics["skipped"], self.learner, stack)
-        self.done[part] += len(metrics["skipped"])
+        self.done[part] = self.done[part] + len(metrics["skipped"])
         numbers = {name: float(value.mean()) for name, value in metrics.items()} | self.experience.troubles
-        numbers[("done/vision", "done/memory")[part]] = float(self.done[part] / total)
-        self.run.log(self.experience.steps, updates=int(self.done.sum()), **numbers)
+        numbers[f"done/{part}"] = float(self.done[part] / total)
+        updates = int(self.learner.vision_updates + self.learner.memory_updates)
+        self.run.log(self.experience.steps, updates=updates, **numbers)
 
-    def evolve(self) -> Iterator[None]:
+    def evolution(self) -> Iterator[None]:
         """C evolves; gives way after a generation of dreams, or after a candidate that played in the world."""
-        config, model = self.config, self.learner.model
-        policy = ControlledPolicy(model.world, model.controller, self.obeyed)
-        score = partial(self.played, policy)
+        config, policy = self.config, self.acting(self.learner.model)
         if config.dream:
             first = first_rows(policy.world.encode, self.experience.replay)
             score = partial(dreamed_scores, policy, first, config.limit, self.dream_key)
+        else:
+            score = partial(self.play, Trained(self.experience.spaces, policy.world, policy, {}), run=self.run,
+                            count=self.experience.played)  # fmt: skip
         for report in evolve(
             self.search, score, at_once=config.dream, generations=config.generations, rollouts=config.rollouts,
             judge_every=config.evaluate_every, episodes=config.evaluation,
@@ -348,19 +317,6 @@ class Stages:
                 share = self.search.generation / config.generations
                 self.run.log(self.experience.steps, **report, **{"done/evolution": share})
             yield
-
-    def played(
-        self, policy: ControlledPolicy, parameters: np.ndarray, numbers: np.ndarray, episodes: int
-    ) -> np.ndarray | None:
-        """The mean return of one controller [1, parameter] in the world; None if a signal came."""
-        policy = eqx.tree_at(lambda it: it.controller.parameters, policy, jnp.asarray(parameters[0], jnp.float32))
-        trained = Trained(self.experience.spaces, policy.world, policy, {})
-        dice, stop = (self.run.seed, int(numbers[0])), lambda: self.run.due("checkpoint") and bool(self.run.stop)
-        returns = self.play(trained, episodes=episodes, dice=dice, stop=stop)
-        if not returns.complete:
-            return None
-        self.experience.played(sum(returns.lengths))
-        return np.array([returns.mean])
 
 
 def check(spaces: Spaces, config: Config, run: Run) -> None:
@@ -395,6 +351,8 @@ def trained(model: Model, config: Config, obeyed: Obeyed, spaces: Spaces) -> Tra
     name, spec = next((name, spec) for name, spec in sorted(spaces.observation.items()) if spec.shape == SHAPE)
     heads: dict[str, Any] = {"decode": lambda vision, state: {name: as_shown(spec, vision.decode(state.z))}}
     if config.dream:
-        heads |= {"continue": lambda _, state: jax.nn.sigmoid(-state.done), "reward": lambda *_: jnp.ones(())}
+        heads |= {"continue": lambda _, state: jax.nn.sigmoid(-state.done)}
+    if config.dream or config.rewards:
+        heads |= {"reward": lambda _, state: state.reward}
     bound = {head: eqx.Partial(function, model.world.vision) for head, function in heads.items()}
     return Trained(spaces, model.world, ControlledPolicy(model.world, model.controller, obeyed), bound)

@@ -6,8 +6,10 @@ Ha & Schmidhuber, arXiv 1803.10122, section 3 and appendix A.2; numbers as in th
     every latent j on its own: p(z'_j) = sum_k pi_jk N(mean_jk, exp(log_std_jk)^2)          5 Gaussians, one head on h'
     temperature tau:           pi ~ softmax(logits / tau),  z'_j = mean + exp(log_std) sqrt(tau) noise
     done head:                 the episode ends with z' where its logit is above 0 (not sampled)
+    reward head (ours):        the mean of the reward met with z', so that C can be evolved in dreams of any world
 
-loss of one step: -mean over latents of log p(z'_j), plus the cross-entropy of `done`, ends counting ten times.
+loss of one step: -mean over latents of log p(z'_j), plus the cross-entropy of `done`, ends counting ten times, plus
+(r - mean)^2 / 2. The paper has no reward head: in its dream every step is worth 1.
 Elsewhere: the belief that strings V and M together (`models.vision_memory`), batches and Adam (`methods.vmc`).
 """
 
@@ -44,6 +46,8 @@ class Mixture(eqx.Module):
     log_std: Float[Array, "*batch latent gaussian"]
     done: Float[Array, "*batch"] | None
     """Logit of the end; None of a model that does not predict it."""
+    reward: Float[Array, "*batch"] | None = None
+    """Its mean; None of a model that does not predict it."""
 
     def sample(self, temperature: float | Float[Array, ""] = 1.0, *, key: PRNGKeyArray) -> Float[Array, "latent"]:
         """z', of one step: a component per latent, then its Gaussian."""
@@ -66,13 +70,16 @@ class MDNRNN(eqx.Module):
     cell: LSTM
     head: Dense
     ends: bool = eqx.field(static=True)
+    rewards: bool = eqx.field(static=True)
 
-    def __init__(self, latents: int, action: int, units: int, *, ends: bool, key: PRNGKeyArray) -> None:
+    def __init__(
+        self, latents: int, action: int, units: int, *, ends: bool, rewards: bool = False, key: PRNGKeyArray
+    ) -> None:
         """`action` is the width of an action vector; with `ends` it predicts them, and is told of beginnings."""
         cell_key, head_key = jr.split(key)
         self.cell = LSTM(latents + action + ends, units, key=cell_key)
-        self.head = Dense(units, ends + 3 * GAUSSIANS * latents, key=head_key)
-        self.ends = ends
+        self.head = Dense(units, ends + 3 * GAUSSIANS * latents + rewards, key=head_key)
+        self.ends, self.rewards = ends, rewards
 
     def initial(self) -> Recurrent:
         """Zeros."""
@@ -90,14 +97,20 @@ class MDNRNN(eqx.Module):
         """The mixture of the latent that comes next."""
         out = self.head(memory.h)
         done = out[0] if self.ends else None
-        logits, mean, log_std = jnp.split(out[self.ends :].reshape(-1, 3 * GAUSSIANS), 3, axis=-1)
-        return Mixture(logits, mean, log_std, done)
+        reward = out[-1] if self.rewards else None
+        numbers = out[self.ends : len(out) - self.rewards].reshape(-1, 3 * GAUSSIANS)
+        logits, mean, log_std = jnp.split(numbers, 3, axis=-1)
+        return Mixture(logits, mean, log_std, done, reward)
 
 
-def losses(mixture: Mixture, z: Float[Array, "latent"], done: Bool[Array, ""]) -> dict[str, Float[Array, ""]]:
-    """`latent` and `done` of one step, for the latent and the end that came; the loss is their sum."""
+def losses(
+    mixture: Mixture, z: Float[Array, "latent"], done: Bool[Array, ""], reward: Float[Array, ""]
+) -> dict[str, Float[Array, ""]]:
+    """`latent`, `done` and `reward` of one step, for what came; the loss is the sum of those that it predicts."""
     terms = {"latent": -jnp.mean(mixture.log_prob(z))}
     if mixture.done is not None:
         weight = jnp.where(done, DONE_WEIGHT, 1.0)
         terms["done"] = weight * optax.sigmoid_binary_cross_entropy(mixture.done, done.astype(jnp.float32))
+    if mixture.reward is not None:
+        terms["reward"] = jnp.square(reward - mixture.reward) / 2
     return terms

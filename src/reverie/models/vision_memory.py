@@ -40,6 +40,8 @@ class View(eqx.Module):
     """Whether z is the episode's first latent."""
     done: Float[Array, "*batch"]
     """Logit of the episode ending with z, as M imagined it; 0 of what was observed."""
+    reward: Float[Array, "*batch"]
+    """Met with z, as M imagined it: 1 if it does not predict rewards; 0 of what was observed."""
 
 
 class VisionMemory(AbstractWorldModel[View]):
@@ -53,8 +55,8 @@ class VisionMemory(AbstractWorldModel[View]):
 
     def initial(self) -> View:
         """Nothing seen, nothing remembered."""
-        no = jnp.zeros((), bool)
-        return View(jnp.zeros(self.vision.mean.bias.size), self.memory.initial(), no, no, jnp.zeros(()))
+        no, zero = jnp.zeros((), bool), jnp.zeros(())
+        return View(jnp.zeros(self.vision.mean.bias.size), self.memory.initial(), no, no, zero, zero)
 
     def encode(self, observation: dict[str, Array]) -> Float[Array, "embed"]:
         """Mean and log-variance, side by side, of the first picture in the observation; the rest is not looked at."""
@@ -67,14 +69,15 @@ class VisionMemory(AbstractWorldModel[View]):
         memory = jax.tree.map(lambda new, none: jnp.where(state.begun, new, none), remembered, self.memory.initial())
         mean, log_variance = jnp.split(encoded, 2)
         z = sample(mean, log_variance, key=key)
-        return View(z, memory, jnp.ones((), bool), ~state.begun, jnp.zeros(()))
+        return View(z, memory, jnp.ones((), bool), ~state.begun, jnp.zeros(()), jnp.zeros(()))
 
     def imagine(self, state: View, action: Float[Array, "action"], *, key: PRNGKeyArray) -> View:
         memory = self._remembered(state, action)
         mixture = self.memory.predict(memory)
         done = jnp.zeros(()) if mixture.done is None else mixture.done
+        reward = jnp.ones(()) if mixture.reward is None else mixture.reward
         z = mixture.sample(self.temperature, key=key)
-        return View(z, memory, jnp.ones((), bool), jnp.zeros((), bool), done)
+        return View(z, memory, jnp.ones((), bool), jnp.zeros((), bool), done, reward)
 
     def decode(self, state: View) -> Float[Array, "height width channel"]:
         """What z looks like, in [0, 1]."""
@@ -101,6 +104,7 @@ def memory_losses(
     previous: Float[Array, "batch time action"],
     is_first: Bool[Array, "batch time"],
     terminated: Bool[Array, "batch time"],
+    reward: Float[Array, "batch time"],
     *,
     key: PRNGKeyArray,
 ) -> tuple[dict[str, Float[Array, ""]], View]:
@@ -113,6 +117,7 @@ def memory_losses(
         previous: the actions that led to them.
         is_first: which of them begin an episode.
         terminated: which of them end one.
+        reward: met with them.
         key: of z, drawn anew from q(z | x).
 
     Returns:
@@ -120,7 +125,7 @@ def memory_losses(
     """
     along = lambda carry, previous, encoded, is_first, key: filter(world, carry, previous, encoded, is_first, key=key)
     views = jax.vmap(along)(carry, previous, encoded, is_first, jr.split(key, len(is_first)))
-    terms = over_time(mdn_rnn.losses)(over_time(world.memory.predict)(views.memory), views.z, terminated)
+    terms = over_time(mdn_rnn.losses)(over_time(world.memory.predict)(views.memory), views.z, terminated, reward)
     known = (~is_first).astype(jnp.float32)
     means = {name: jnp.sum(known * term) / jnp.maximum(known.sum(), 1.0) for name, term in terms.items()}
     return means, jax.tree.map(lambda leaf: leaf[:, -1], views)

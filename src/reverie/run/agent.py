@@ -15,12 +15,18 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
+from reverie.behaviours.controlled import ControlledPolicy
+from reverie.behaviours.dreamed import LONGEST, dreamed_returns
 from reverie.envs.config import EnvironmentConfig
+from reverie.envs.dream import at_temperature
 from reverie.envs.leaves import resize
 from reverie.envs.make import Environment
+from reverie.errors import UserError
 from reverie.evaluate import returns
 from reverie.evaluate.returns import Returns
 from reverie.protocol import AbstractPolicy, Trained
+from reverie.run.encoded import STARTS
+from reverie.run.firsts import first_observations
 
 World = str | Callable[[], Any]
 """An environment: an id, `module:Class`, or a class or function that makes a `gymnasium.Env`."""
@@ -102,6 +108,25 @@ class Agent:
     def evaluate(self, episodes: int = 100, *, seed: int = 0) -> Returns:
         """Plays whole episodes in fresh environments: mean, std, confidence and returns. What it remembers stays."""
         return returns.evaluate(self.trained, self.environment, self.options, episodes=episodes, seed=seed)
+
+    def dreamed(self, episodes: int = 100, *, seed: int = 0, temperature: float | None = None) -> Returns:
+        """What it scores in its model's dreams, which begin as episodes of its run did and are as long.
+
+        Args:
+            episodes: how many.
+            seed: of their beginnings and of all dice.
+            temperature: of the dreams; the run's own, if not given.
+        """
+        trained = self.trained if temperature is None else at_temperature(self.trained, temperature)
+        policy = trained.policy
+        if not isinstance(policy, ControlledPolicy) or "reward" not in trained.heads:
+            raise UserError("only where the model says what a dream is worth can one be scored: vmc with --dream.")
+        firsts = jax.vmap(policy.world.encode)(first_observations(self.run, STARTS))
+        parameters = jnp.stack([policy.controller.parameters] * episodes)
+        keys, limit = jr.split(jr.key(seed), episodes), self._conversions.limit or LONGEST
+        found = dreamed_returns(policy, parameters, firsts, limit=limit, keys=keys)
+        totals, lengths = (np.asarray(part).tolist() for part in found)
+        return Returns(tuple(totals), tuple(lengths), episodes, returns.bootstrap(np.array(totals), seed=seed))
 
     def _picture(self, observation: Any) -> Any:
         """An agent that learned from pixels may be shown the bare picture, of any size."""

@@ -23,6 +23,13 @@ STARTS = 1000
 """First rows that dreams begin with, at most (the authors')."""
 
 
+class Frames(NamedTuple):
+    """Single pictures."""
+
+    pixels: Any
+    """uint8 [*batch, height, width, channel]."""
+
+
 class Rows(NamedTuple):
     """Rows [lane, time, ...], or a part of them."""
 
@@ -34,6 +41,8 @@ class Rows(NamedTuple):
     """Bool [*batch]."""
     terminated: Any
     """Bool [*batch]."""
+    reward: Any
+    """Float [*batch]."""
 
     def window(self, number: int, length: int) -> "Rows":
         """Window `number` of every lane, again from the first after the last, in full precision."""
@@ -95,7 +104,7 @@ def _stream(encode: Encode, replay: Replay, spec: ArraySpec, ids: np.ndarray) ->
     taken = np.asarray(jax.vmap(lambda action: action_vector(spec, action))(whole.action))
     previous = np.concatenate([np.zeros_like(taken[:1]), taken[:-1]])
     cut = np.diff(ids, prepend=ids[0] - replay.streams) != replay.streams
-    return Rows(np.concatenate(embeds), previous, whole.is_first | cut, whole.terminated)
+    return Rows(np.concatenate(embeds), previous, whole.is_first | cut, whole.terminated, whole.reward)
 
 
 def _pieces(ids: np.ndarray) -> list[np.ndarray]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reverie.data.chunks import Chunks
+from reverie.data.chunks import FOLDER, Chunks
 from reverie.errors import UserError
 
 PREFIX = "observation."
@@ -13,7 +13,7 @@ PREFIX = "observation."
 def first_observations(run: Path, most: int) -> dict[str, np.ndarray]:
     """By name [start, ...], the oldest first, at most so many; a piece that cannot be read is left out."""
     found: dict[str, list[np.ndarray]] = {}
-    count, chunks = 0, Chunks(run / "replay")
+    count, chunks = 0, Chunks(run / FOLDER)
     for chunk in chunks.listed:
         try:
             rows = chunks.read(chunk)

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import PyTree
 
-from reverie.data import durable
+from reverie.data import chunks, durable
 from reverie.data.replay import Replay
 from reverie.errors import UserError
-from reverie.run import checkpoints, lock, log, manifest, tree
+from reverie.run import checkpoints, exported, lock, log, manifest, tree
 from reverie.run.budget import Budget
 from reverie.run.collect import Collector
 from reverie.run.lock import Lock
@@ -42,7 +42,7 @@ EVERY: dict[str, float] = {"checkpoint": 60, "log": 500, "evaluate": 0}
 SHARE = 0.1
 """Of the time, the most that is spent on saving: where a checkpoint is large, the next one comes later."""
 
-_OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", "replay", "media"}
+_OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", chunks.FOLDER, "media"}
 """What a run that nothing was saved of may have left."""
 
 Progress = Callable[[int, Mapping[str, Any]], None]
@@ -63,6 +63,7 @@ class Run:
         self.manifest = description
         self.step = 0
         """Simulator steps, as `finished` or `restore` was last told."""
+        self.loaded: PyTree = None  # what `weights` gave
         self.progress: Progress | None = None
         """Called with the step and what was logged; with nothing logged, a few times per second."""
         self.stop = 0
@@ -135,6 +136,8 @@ class Run:
         return self._before + (time.monotonic() - self._entered if self._lock else 0.0)
 
     def __enter__(self) -> "Run":
+        if exported.is_one(self.directory):
+            raise UserError(f"{self.directory} holds weights and no checkpoint: it cannot go on. Train another run.")
         with contextlib.ExitStack() as stack:
             held = stack.enter_context(contextlib.closing(Lock(self.directory)))
             there = manifest.read(self.directory)  # somebody may have been quicker
@@ -227,7 +230,12 @@ class Run:
         if self._last[1:] == (step, counters, self._log.offset):
             return self._last[0]  # nothing has happened since
         parts = {"state": tree.to_arrays(state)}
-        self._refuse_non_finite(step, parts["state"])
+        if name := tree.first_non_finite(parts["state"]):
+            raise UserError(
+                f"At step {step} {name!r} is no longer finite, so nothing was saved; the last good checkpoint in "
+                f"{self._checkpoints} stays. Train again with a smaller learning rate, or report this.",
+                code=70,
+            )
         about: dict[str, Any] = {"counters": counters, "seconds": self.seconds, "due": dict(self._due)}
         if replay is not None:
             replay.seal(self._replay)
@@ -281,12 +289,16 @@ class Run:
 
     def weights(self, like: PyTree, under: str = "parameters") -> PyTree:
         """What lies under one name of the saved state (`state.parameters`, `state["parameters"]`), and nothing else."""
+        if exported.is_one(self.directory):
+            self.step, self.loaded = self.manifest["steps"] or 0, exported.read(self.directory, like)
+            return self.loaded
         checkpoint = self._newest(only=checkpoints.STATE)
         if checkpoint is None:
             raise UserError(f"{self.directory} has no checkpoint yet. Train it: `reverie resume {self.directory}`.")
         arrays, self.step = checkpoint.parts[checkpoints.STATE], checkpoint.about["step"]
         chosen = {name.removeprefix(f"{under}."): it for name, it in arrays.items() if name.startswith(f"{under}.")}
-        return tree.from_arrays(like, chosen, source=str(checkpoint.folder))
+        self.loaded = tree.from_arrays(like, chosen, source=str(checkpoint.folder))
+        return self.loaded
 
     @property
     def _checkpoints(self) -> Path:
@@ -294,7 +306,7 @@ class Run:
 
     @property
     def _replay(self) -> Path:
-        return self.directory / "replay"
+        return self.directory / chunks.FOLDER
 
     def _must_be_entered(self, what: str) -> None:
         if self._lock is None:
@@ -346,15 +358,6 @@ class Run:
         except (OSError, ValueError):
             return
         replay.discard(self._replay, oldest.get("inserted", 0))
-
-    def _refuse_non_finite(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
-        name = tree.first_non_finite(arrays)
-        if name is not None:
-            raise UserError(
-                f"At step {step} {name!r} is no longer finite, so nothing was saved; the last good checkpoint in "
-                f"{self._checkpoints} stays. Train again with a smaller learning rate, or report this.",
-                code=70,
-            )
 
     def _note_restart(self, folder: Path, messages: list[str]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,6 +8,8 @@ from reverie.run import checkpoints, lock, log, manifest
 
 FOLDER = Path("runs")
 """Where runs go unless said otherwise."""
+WEIGHTS = "weights"
+"""What the names of trained agents begin with that come along, in the package or in a clone of it."""
 
 
 def list_runs(folder: str | Path = FOLDER) -> list[dict[str, Any]]:
@@ -58,7 +60,9 @@ def score(entries: list[dict[str, Any]]) -> float | None:
 
 def find(name: str | Path, folder: str | Path = FOLDER) -> Path:
     """The run that is meant by a path, a name in the folder, or the beginning of one."""
-    for path in (Path(name), Path(folder) / name):
+    package = Path(__file__).parents[1]
+    ours = [package / name, package.parents[1] / name] if Path(name).parts[:1] == (WEIGHTS,) else []
+    for path in (Path(name), Path(folder) / name, *ours):
         if (path / manifest.FILE).exists():
             return path
     names = sorted(path.name for path in _directories(Path(folder)) if path.parent == Path(folder))

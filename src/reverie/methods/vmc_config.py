@@ -1,0 +1,125 @@
+"""Settings of World Models (`methods.vmc`): the paper's, and ours for two cores; what each of its stages depends on.
+
+Ha, Schmidhuber, arXiv 1803.10122, appendix A, and the authors' code where the two differ.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from tyro.conf import arg
+
+from reverie.envs.config import EnvironmentConfig
+from reverie.run.experience import ExperienceConfig
+from reverie.run.settings import check_range
+
+
+@dataclass(frozen=True)
+class Config:
+    """World Models; the defaults are the paper's for CarRacing, and with `dream` its for Doom."""
+
+    dream: Annotated[bool, arg(aliases=["--dream"])] = False
+    """Evolve C inside M's dream and never in the world."""
+    rewards: bool = False
+    """M predicts rewards too, and they are what a dream pays, instead of 1 for every step."""
+    iterations: int = 1
+    """How often all stages are gone through; from the second time on C collects."""
+    frames: int = 10_000_000
+    """Rows collected by random play; and by C in every further iteration."""
+    latents: int = 0
+    """Numbers in z. 0: 32, in the dream 64."""
+    units: int = 0
+    """Of M's memory. 0: 256, in the dream 512."""
+    depth: int = 32
+    """Channels of V's first convolution; the others are multiples of it."""
+    vision_epochs: float = 10.0
+    """How often V sees every frame, on average."""
+    vision_batch: int = 100
+    """Frames per update."""
+    vision_rate: float = 1e-4
+    """V's step size."""
+    memory_epochs: float = 20.0
+    """How often M sees every row. 0: M stays as it was drawn (the known control: CarRacing hardly needs more)."""
+    memory_batch: int = 100
+    """Windows per update."""
+    memory_length: int = 0
+    """Rows of a window. 0: 999, in the dream 500."""
+    memory_rate: float = 1e-3
+    """M's step size."""
+    gradient_clip: float = 1.0
+    """No element of M's gradient is larger."""
+    memoryless: bool = False
+    """C acts on z alone."""
+    hidden: int = 0
+    """Units of a hidden layer of C (the paper's: 40, on z alone); 0: none."""
+    temperature: float = 1.15
+    """Of the dream."""
+    limit: int = 2100
+    """Steps after which a dream is cut."""
+    population: int = 64
+    """Candidates per generation."""
+    rollouts: int = 16
+    """Episodes that each candidate plays."""
+    generations: int = 2000
+    """Of the evolution."""
+    sigma: float = 0.1
+    """Step size that evolution begins with."""
+    evaluate_every: int = 25
+    """Generations after which the mean of the search plays itself; the best mean is kept."""
+    evaluation: int = 1024
+    """Episodes that it plays then."""
+    experience: ExperienceConfig = field(
+        default_factory=lambda: ExperienceConfig(train_ratio=0.0, capacity=10_000_000, gibibytes=128.0)
+    )
+    """Collecting; `train_ratio` has no meaning here, `dispatch` is of V."""
+
+    def __post_init__(self) -> None:
+        counts = ("iterations", "frames", "depth", "vision_batch", "memory_batch", "limit", "rollouts", "generations")
+        check_range(self, (*counts, "evaluate_every", "evaluation"), 1)
+        zero = ("latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs")
+        check_range(self, (*zero, "vision_rate", "memory_rate", "gradient_clip"), 0)
+        if self.population % 2 or self.population < 4 or not min(self.temperature, self.sigma) > 0:
+            raise ValueError("Config: population must be even and 4 at least, temperature and sigma above 0")
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Latents and units."""
+        return self.latents or (64 if self.dream else 32), self.units or (512 if self.dream else 256)
+
+    @property
+    def vision_updates(self) -> int:
+        """Of V in all: whole compiled calls."""
+        calls = self.vision_epochs * self.frames / (self.vision_batch * self.experience.dispatch)
+        return round(calls) * self.experience.dispatch
+
+
+NANO = Config(
+    frames=200_000, vision_epochs=1.5, memory_batch=25, memory_length=200, memory_epochs=40.0,
+    population=32, rollouts=8, generations=100, evaluation=256,
+    experience=ExperienceConfig(environments=8, train_ratio=0.0, capacity=400_000, gibibytes=6.0),
+)  # fmt: skip
+"""Ours, for two cores and two hours: fewer frames, shorter windows, fewer candidates; the networks are the paper's."""
+SIZES: dict[str, Config] = {"nano": NANO, "paper": Config()}
+
+SHOWN: dict[str, dict[str, int]] = {"VizdoomTakeCover-v1": {"rows": 200, "repeat": 1}, "CarRacing-v3": {"rows": 84}}
+"""What the paper sees of them: without the bars below, and every tic of Doom."""
+
+
+def options(environment: str, options: EnvironmentConfig) -> EnvironmentConfig:
+    """The paper's view of its two worlds, where nothing else was asked for."""
+    return replace(options, **{name: getattr(options, name) or it for name, it in SHOWN.get(environment, {}).items()})
+
+
+def default_steps(config: Config) -> int:
+    """Simulator steps of a run that was not told where to end: of collecting, and of episodes of CarRacing's length."""
+    episodes = 0 if config.dream else config.generations * config.population * config.rollouts
+    return config.iterations * (config.frames + 1000 * episodes)
+
+
+STAGES = {
+    "collect": ("dream", "frames", "iterations", "experience", "latents", "units", "depth"),
+    "vision": ("vision_epochs", "vision_batch", "vision_rate"),
+    "memory": ("memory_epochs", "memory_batch", "memory_length", "memory_rate", "gradient_clip", "rewards"),
+    "evolution": ("memoryless", "hidden", "temperature", "limit", "population", "rollouts", "generations", "sigma",
+                  "evaluate_every", "evaluation"),
+}  # fmt: skip
+"""In order, and the settings that each brings in."""
