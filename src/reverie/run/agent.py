@@ -121,7 +121,7 @@ class Agent:
         policy = trained.policy
         if not isinstance(policy, ControlledPolicy) or "reward" not in trained.heads:
             raise UserError("only where the model says what a dream is worth can one be scored: vmc with --dream.")
-        firsts = jax.vmap(policy.world.encode)(first_observations(self.run, STARTS))
+        firsts = jax.vmap(policy.world.encode)(jax.tree.map(jnp.asarray, first_observations(self.run, STARTS)))
         parameters = jnp.stack([policy.controller.parameters] * episodes)
         keys, limit = jr.split(jr.key(seed), episodes), self._conversions.limit or LONGEST
         found = dreamed_returns(policy, parameters, firsts, limit=limit, keys=keys)

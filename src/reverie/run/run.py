@@ -63,7 +63,7 @@ class Run:
         self.manifest = description
         self.step = 0
         """Simulator steps, as `finished` or `restore` was last told."""
-        self.loaded: PyTree = None  # what `weights` gave
+        self.loaded: Any = None  # what `weights` gave
         self.progress: Progress | None = None
         """Called with the step and what was logged; with nothing logged, a few times per second."""
         self.stop = 0
