@@ -187,7 +187,7 @@ def export(run: str | Path, folder: str | Path, *, environment: World | None = N
     world.close()
     method(said(opened, "method")).load(opened, config_of(opened), world.spaces)
     beginnings = first_observations(opened.directory, exported.BEGINNINGS)
-    exported.write(folder, opened.manifest, opened.loaded, beginnings, opened.metrics())
+    exported.write(folder, opened.manifest, opened.loaded, world.spaces.action, beginnings, opened.metrics())
     return folder
 
 

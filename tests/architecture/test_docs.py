@@ -106,7 +106,7 @@ LINES = sorted({line for path in PAGES for line in re.findall(r"^reverie (.*)$",
 def test_every_command_line_has_options_that_exist(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     verb, *words = line.split()
     flags = [word for word in words if word.startswith("--")]
-    subject = {"envs": words[:1], "train": words[:2]}.get(verb, [])
+    subject = {"data": words[:1], "envs": words[:1], "train": words[:2]}.get(verb, [])
     with contextlib.suppress(SystemExit):
         main([verb, *subject, "--help"])
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)

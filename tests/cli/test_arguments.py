@@ -1,11 +1,12 @@
 """What the verbs share."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import pytest
 
-from reverie.cli.arguments import parse, parse_seeds, print_json, table
+from reverie.cli.arguments import choose, parse, parse_seeds, print_json, table
 from reverie.errors import UserError
 
 
@@ -51,6 +52,17 @@ def test_table_aligns_numbers_right_and_words_left() -> None:
     rows = [{"name": "a", "steps": 12000, "score": None}, {"name": "longer", "steps": 5, "score": 0.12345}]
     assert table(rows) == "name     steps   score\na       12,000       -\nlonger       5  0.1235"
     assert table([]) == ""
+
+
+def test_a_verb_of_a_verb_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    verbs = {"list": lambda words: len(words), "verify": lambda words: 10 + len(words)}
+    asked = {(): 0, ("--json",): 1, ("list", "a"): 1, ("verify", "a", "--json"): 12, ("--help",): 0}
+    for words, code in asked.items():
+        assert choose(list(words), verbs, of="data", usage="how to") == code
+    assert capsys.readouterr().out == "how to\n"
+    for word, hint in {"verfy": "Did you mean `reverie data verify`?", "x": "The verbs are list, verify."}.items():
+        with pytest.raises(UserError, match=re.escape(f"`reverie data {word}` is not known. {hint}")):
+            choose([word], verbs, of="data", usage="")
 
 
 def test_json_alone_on_the_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,16 @@ def test_a_damaged_chunk_is_refused_and_set_aside(folder: Path, damage: str) -> 
     assert ("00000000000010.bad" in files(folder)) == (damage != "delete")
 
 
+def test_without_the_check_only_the_size_is_compared(folder: Path) -> None:
+    chunks, path = Chunks(folder), folder / "00000000000010.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"1")
+    assert chunks.read(chunks.listed[1], check=False)["b"][-1].tolist() == [0, 49]
+    path.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match="checksum"):
+        chunks.read(chunks.listed[1], check=False)
+
+
 def test_a_line_that_lies_about_the_rows_is_refused(folder: Path) -> None:
     chunks = Chunks(folder)
     with pytest.raises(ValueError, match="do not have 5 rows"):

@@ -57,6 +57,16 @@ def test_every_damage_is_seen(tmp_path: Path, name: str, damage: str) -> None:
         checkpoints.load(folder)
 
 
+def test_without_the_check_only_sizes_are_compared(tmp_path: Path) -> None:
+    path = save(tmp_path, 12) / "replay.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"1")
+    assert checkpoints.load(path.parent, "replay", check=False).parts["replay"]["b"].tolist() == [[0, 0], [0, 49]]
+    path.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match="does not match"):
+        checkpoints.load(path.parent, "replay", check=False)
+
+
 def test_every_flipped_bit_is_seen(tmp_path: Path) -> None:
     folder = save(tmp_path, 12)
     random = np.random.default_rng(0)

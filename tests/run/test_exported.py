@@ -11,6 +11,9 @@ from reverie.data import tensors
 from reverie.errors import UserError
 from reverie.run import exported
 from reverie.run.run import Run
+from reverie.types import ArraySpec
+
+ACTION = ArraySpec("discrete", (1,), (3,))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_nothing_is_written_into_it(passed: Path) -> None:
 def test_a_number_too_large_for_half_precision_keeps_its_own(tmp_path: Path) -> None:
     weights = {"large": np.array([1e6], np.float32), "count": np.array(3)}
     about = {"method": "vmc", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 1, "budget": None}
-    exported.write(tmp_path / "it", about, weights, {"image": np.zeros((1, 2), np.uint8)}, [])
+    exported.write(tmp_path / "it", about, weights, ACTION, {"image": np.zeros((1, 2), np.uint8)}, [])
     assert exported.read(tmp_path / "it", weights)["large"] == 1e6
 
 

@@ -48,6 +48,12 @@ def test_the_list(folder: Path) -> None:
     assert runs.list_runs(folder / "none") == []
 
 
+def test_run_folders_are_found_below_a_folder_and_in_it(folder: Path) -> None:
+    assert runs.directories(folder) == [folder / name for name in ("cart-a", "cart-b", "deeper/pole")]
+    assert runs.directories(folder / "deeper/pole") == [folder / "deeper/pole"]
+    assert runs.directories(folder / "none") == []
+
+
 def test_a_checkpoint_may_be_further_than_the_log(folder: Path) -> None:
     with Run.open(folder / "cart-b") as run:
         run.save(100, {}, {})

@@ -1,9 +1,10 @@
 """What the verbs share: words to a frozen dataclass (tyro), numbers as people write them, and rows to a table."""
 
 import contextlib
+import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,19 @@ def parse(kind: type[Options] | Any, words: Sequence[str], *, verb: str, default
     if default is None:
         return tyro.cli(kind, args=words, prog=prog, config=markers)
     return tyro.cli(kind, args=words, prog=prog, default=default, config=markers)
+
+
+def choose(words: list[str], verbs: Mapping[str, Callable[[list[str]], int]], *, of: str, usage: str) -> int:
+    """Hands the words to the verb that `reverie OF VERB` names; without one, to the first."""
+    if words and words[0] in ("-h", "--help"):
+        print(usage)
+        return 0
+    verb, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else (next(iter(verbs)), words)
+    if verb not in verbs:
+        near = difflib.get_close_matches(verb, verbs, n=1)
+        hint = f"Did you mean `reverie {of} {near[0]}`?" if near else f"The verbs are {', '.join(verbs)}."
+        raise UserError(f"`reverie {of} {verb}` is not known. {hint} See `reverie {of} --help`.")
+    return verbs[verb](rest)
 
 
 def parse_seeds(words: Iterable[str]) -> tuple[int, ...]:

@@ -1,12 +1,11 @@
 """`reverie envs list` and `reverie envs check ID`: which worlds there are, and whether one keeps the rules."""
 
-import difflib
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from reverie.cli.arguments import parse, print_json, show, table
+from reverie.cli.arguments import choose, parse, print_json, show, table
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 
@@ -41,15 +40,7 @@ class Check:
 
 
 def main(words: list[str]) -> int:
-    if words and words[0] in ("-h", "--help"):
-        print(HELP)
-        return 0
-    verb, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else ("list", words)
-    verbs = {"list": show_suites, "check": check}
-    if verb not in verbs:
-        near = difflib.get_close_matches(verb, verbs, n=1)
-        raise UserError(f"`reverie envs {verb}` is not known. Did you mean `reverie envs {(near or ['check ID'])[0]}`?")
-    return verbs[verb](rest)
+    return choose(words, {"list": show_suites, "check": check}, of="envs", usage=HELP)
 
 
 def show_suites(words: list[str]) -> int:

@@ -1,7 +1,7 @@
 """`reverie VERB ...`: finds the verb, and turns every expected failure into one message and a documented exit code.
 
     0    done                           64, 65  input that cannot be read
-    1    the claim does not hold        70      internal error: the traceback stays, please report it
+    1    not so, or not sound           70      internal error: the traceback stays, please report it
     2    usage or configuration         74      input or output error
     28   the disk is full               75      stopped, can be resumed (or another process holds the run)
     78   something is not installed     130, 141, 143  SIGINT, nobody reads the output, SIGTERM; after a checkpoint
@@ -27,6 +27,7 @@ VERBS = {
     "resume": ("resume", "continue a run from its newest checkpoint"),
     "eval": ("evaluate", "play episodes with a trained agent and print its score"),
     "runs": ("runs", "list the runs of a folder"),
+    "data": ("data", "list, show or verify the experience that runs keep"),
     "envs": ("envs", "list the known suites of environments, or check one environment"),
     "estimate": ("estimate", "count a method's parameters and memory without training it"),
     "export": ("export", "leave of a run what acts and dreams, small enough to be passed on"),

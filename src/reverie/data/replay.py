@@ -30,8 +30,9 @@ SLACK = 1 / 16
 LEAST_SLACK = 64
 """Rows per stream kept beyond the capacity at least."""
 
-_OBSERVATION = "observation."
-_FLAGS = ("terminated", "truncated", "is_first")
+OBSERVATION = "observation."
+"""What the names of the arrays that were seen begin with."""
+FLAGS = ("terminated", "truncated", "is_first")
 
 
 class Batch(NamedTuple):
@@ -126,8 +127,8 @@ class Replay:
 
         Streams that are not `present` [streams] have no row now: a gap, which no window crosses.
         """
-        rows = {_OBSERVATION + name: np.asarray(value) for name, value in step.observation.items()}
-        rows |= {name: np.asarray(getattr(step, name)) for name in ("reward", *_FLAGS)}
+        rows = {OBSERVATION + name: np.asarray(value) for name, value in step.observation.items()}
+        rows |= {name: np.asarray(getattr(step, name)) for name in ("reward", *FLAGS)}
         rows["action"] = np.asarray(action)
         if any(len(values) != self.streams for values in rows.values()):
             raise ValueError(f"Replay.add: every array needs one row for each of {self.streams} streams")
@@ -294,17 +295,17 @@ def saved_counters(state: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _fields(spaces: Spaces) -> dict[str, tuple[tuple[int, ...], str]]:
     """The arrays of a row, latents excepted."""
-    fields = {_OBSERVATION + name: (spec.shape, spec.dtype) for name, spec in spaces.observation.items()}
+    fields = {OBSERVATION + name: (spec.shape, spec.dtype) for name, spec in spaces.observation.items()}
     fields["action"] = (spaces.action.shape, spaces.action.dtype)
     fields["reward"] = ((), "float32")
-    return fields | dict.fromkeys(_FLAGS, ((), "bool"))
+    return fields | dict.fromkeys(FLAGS, ((), "bool"))
 
 
 def _sequence(rows: dict[str, np.ndarray]) -> Sequence:
     """Rows as a Sequence [batch, length, ...], with unannounced resets marked on the row before."""
     observation = {
-        name.removeprefix(_OBSERVATION): values for name, values in rows.items() if name.startswith(_OBSERVATION)
+        name.removeprefix(OBSERVATION): values for name, values in rows.items() if name.startswith(OBSERVATION)
     }
-    terminated, truncated, is_first = (rows[name] for name in _FLAGS)
+    terminated, truncated, is_first = (rows[name] for name in FLAGS)
     truncated[:, :-1] |= is_first[:, 1:] & ~terminated[:, :-1]
     return Sequence(observation, rows["action"], rows["reward"], terminated, truncated, is_first)

@@ -18,9 +18,10 @@ from jaxtyping import PyTree
 
 from reverie.data import durable, tensors
 from reverie.data.chunks import FOLDER, Chunks
+from reverie.data.replay import FLAGS, OBSERVATION
 from reverie.errors import UserError
 from reverie.run import manifest, tree
-from reverie.run.firsts import PREFIX
+from reverie.types import ArraySpec
 
 FILE = "weights.safetensors"
 BEGINNINGS = 48
@@ -30,7 +31,8 @@ BEGINNINGS = 48
 def write(
     folder: Path,
     about: Mapping[str, Any],
-    weights: PyTree,
+    weights: Any,
+    action: ArraySpec,
     beginnings: Mapping[str, np.ndarray],
     measured: Sequence[Mapping[str, Any]],
 ) -> None:
@@ -39,15 +41,18 @@ def write(
     Args:
         folder: to be made.
         about: the run's manifest.
-        weights: what the method loads.
+        weights: what the method loads, a tree.
+        action: of its world.
         beginnings: first observations by name [start, ...].
         measured: what was logged of it; the model card has the scores.
     """
     if folder.exists():
         raise UserError(f"{folder} is there already: choose another name, or take it away.")
     arrays = {name: _half(values) for name, values in tree.to_arrays(weights).items()}
-    rows = {f"{PREFIX}{name}": np.asarray(values) for name, values in beginnings.items()}
-    rows["is_first"] = np.ones(len(next(iter(rows.values()))), bool)
+    rows = {f"{OBSERVATION}{name}": np.asarray(values) for name, values in beginnings.items()}
+    count = len(next(iter(rows.values())))
+    rows |= {name: np.full(count, name == "is_first") for name in FLAGS}
+    rows |= {"reward": np.zeros(count, np.float32), "action": np.zeros((count, *action.shape), action.dtype)}
     manifest.write(folder, about)
     Chunks(folder / FOLDER).append(0, rows)
     durable.write(folder / "README.md", card(about, measured, arrays).encode())

@@ -18,10 +18,14 @@ def list_runs(folder: str | Path = FOLDER) -> list[dict[str, Any]]:
     Each has run, method, environment, size, seed, steps, score, created and state;
     `state` is `running`, `finished`, `stopped`, `new`, or `broken: why`.
     """
-    folder = Path(folder)
-    directories = [folder] if (folder / manifest.FILE).is_file() else _directories(folder)
-    entries = [describe(directory) for directory in directories]
+    entries = [describe(directory) for directory in directories(folder)]
     return sorted(entries, key=lambda entry: (entry["created"] or "", entry["run"]))
+
+
+def directories(folder: str | Path = FOLDER) -> list[Path]:
+    """The run folders in a folder and below it; the folder itself, if it is one."""
+    folder = Path(folder)
+    return [folder] if (folder / manifest.FILE).is_file() else _directories(folder)
 
 
 def describe(directory: str | Path) -> dict[str, Any]:
