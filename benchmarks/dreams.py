@@ -78,7 +78,7 @@ def _products(weights: list[jax.Array], x: jax.Array) -> jax.Array:
 
 
 def _played(name: str) -> Callable[[], None]:
-    world = make(name, vmc.options(name, EnvironmentConfig()))
+    world = make(name, vmc.options(name, EnvironmentConfig(), vmc.Config()))
     world.reset(0)
     random = np.random.default_rng(0)
     spec = world.spaces.action

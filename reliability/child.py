@@ -53,6 +53,10 @@ class Killing(durable.LocalDisk):
         self._die_if_due()
         super().rename(source, target)
 
+    def link(self, source: Path, target: Path) -> None:
+        self._die_if_due()
+        super().link(source, target)
+
     def make_folder(self, path: Path) -> None:
         self._die_if_due()
         super().make_folder(path)

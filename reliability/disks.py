@@ -99,6 +99,11 @@ class Recorder:
         self._disk.rename(source, target)
         self._note("rename", source, target=self._relative(target))
 
+    def link(self, source: Path, target: Path) -> None:
+        self._ask(target)
+        self._disk.link(source, target)
+        self._note("write", target, content=source.read_bytes())
+
     def make_folder(self, path: Path) -> None:
         self._ask(path)
         self._disk.make_folder(path)

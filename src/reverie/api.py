@@ -271,7 +271,7 @@ def start(
     runs_here, run = runs.FOLDER.absolute(), Path(run).absolute() if run else None  # before anybody changes folders
     module = method(name)
     if hasattr(module, "options"):
-        options = module.options(name_of(environment), options)
+        options = module.options(name_of(environment), options, config)
     description = {
         "method": name,
         "environment": name_of(environment),

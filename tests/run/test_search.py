@@ -34,11 +34,11 @@ def run(
     hill: Hill,
     generations: int = 40,
     *,
-    at_once: bool = True,
+    together: int = 100,
     finished: Callable[[], bool] | None = None,
 ) -> list[dict[str, float]]:
     steps = evolve(
-        search, hill, at_once=at_once, generations=generations, rollouts=2, judge_every=3, episodes=5,
+        search, hill, together=together, generations=generations, rollouts=2, judge_every=3, episodes=5,
         finished=finished or (lambda: False),
     )  # fmt: skip
     return list(steps)
@@ -72,7 +72,7 @@ def test_one_by_one_is_all_at_once() -> None:
     together, alone = searching(), searching()
     run(together, Hill(), 7)
     hill = Hill()
-    run(alone, hill, 7, at_once=False)
+    run(alone, hill, 7, together=1)
     assert [numbers for count, numbers, _ in hill.asked[:7]] == [[0], [1], [2], [0], [1], [2], [3]]
     for name, array in together.state().items():
         np.testing.assert_array_equal(array, alone.state()[name], err_msg=name)
@@ -81,15 +81,15 @@ def test_one_by_one_is_all_at_once() -> None:
 @pytest.mark.parametrize("calls", [0, 1, 4, 6, 19, 20, 33])
 def test_it_goes_on_from_anywhere_as_if_nothing_had_been(calls: int) -> None:
     unbroken, broken = searching(), searching()
-    run(unbroken, Hill(), 8, at_once=False)
+    run(unbroken, Hill(), 8, together=1)
     steps = evolve(
-        broken, Hill(), at_once=False, generations=8, rollouts=2, judge_every=3, episodes=5, finished=lambda: False
+        broken, Hill(), together=1, generations=8, rollouts=2, judge_every=3, episodes=5, finished=lambda: False
     )
     for _ in range(calls):
         next(steps)
     again = searching()
     again.restore({name: np.array(array) for name, array in broken.state().items()})
-    run(again, Hill(), 8, at_once=False)
+    run(again, Hill(), 8, together=1)
     for name, array in unbroken.state().items():
         np.testing.assert_array_equal(array, again.state()[name], err_msg=name)
 
@@ -107,9 +107,9 @@ def test_what_was_interrupted_is_asked_again() -> None:
 
 def test_it_ends_sooner_where_it_has_to_and_goes_on_from_there() -> None:
     hill, search, whole = Hill(), searching(), searching()
-    run(search, hill, 5, at_once=False, finished=lambda: len(hill.asked) >= 9)
+    run(search, hill, 5, together=1, finished=lambda: len(hill.asked) >= 9)
     assert (search.generation, search.scored, search.judged) == (1, 3, 0)
     np.testing.assert_array_equal(search.best, search.mean)
-    run(search, Hill(), 5, at_once=False)
+    run(search, Hill(), 5, together=1)
     run(whole, Hill(), 5)
     np.testing.assert_array_equal(search.best, whole.best)

@@ -1,12 +1,16 @@
 """A run that begins with another one's stages becomes what it would have become on its own."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from methods.staged import DREAM, Blinking, begun, final, lines, train
 
+from reverie.data import durable
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.methods import vmc
@@ -106,3 +110,27 @@ def test_a_source_that_diverged_or_is_damaged_is_refused(tmp_path: Path) -> None
     (folder / "state.safetensors").write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"is damaged.*reverie resume"):
         train(tmp_path / "another", COLDER, begin_with=run.directory)
+
+
+class Failing(durable.LocalDisk):
+    """Full at the k-th operation."""
+
+    def __init__(self, k: int) -> None:
+        self._left = k
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("write", "append", "sync", "rename", "link", "make_folder", "remove", "cut"):
+            self._left -= 1
+            if self._left == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().__getattribute__(name)
+
+
+def test_where_the_disk_is_full_meanwhile_the_same_line_works_again(source: Path, tmp_path: Path) -> None:
+    expected = final(train(tmp_path / "alone", COLDER))
+    for k in (1, 12, 25, 31, 37, 45):
+        run = begun(tmp_path / f"run{k}", COLDER)
+        with durable.using(Failing(k)), pytest.raises(UserError, match="disk is full"), run:
+            vmc.train(run, COLDER, Blinking, EnvironmentConfig(), begin_with=source, until="memory")
+    for k in (25, 37):
+        assert final(train(tmp_path / f"run{k}", COLDER, begin_with=source)) == expected

@@ -86,7 +86,6 @@ class LocalDisk:
             if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
                 raise
             shutil.copyfile(source, target)
-            self.sync(target)
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(exist_ok=True)
@@ -194,10 +193,11 @@ def replace(source: Path, target: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file that is never changed a second name; whoever writes the next file there waits for it."""
+    """Give a file that is never changed a second name; for the name waits whoever writes the next file there."""
     with _explained(target):
         _make_folder(target.parent)
         _disk.link(source, target)
+        _disk.sync(target)
 
 
 def remove(path: Path) -> None:

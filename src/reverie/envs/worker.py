@@ -206,8 +206,8 @@ def main(
     watched: bool,
 ) -> None:
     """The process: obeys until told to stop or left alone."""
-    _leave_with(parent, watched)
-    threading.Thread(target=_end_with, args=(connection.fileno(), parent), daemon=True).start()
+    leave_with(parent, watched)
+    threading.Thread(target=end_with, args=(connection.fileno(), parent), daemon=True).start()
     faulthandler.enable(words.handle)
     faulthandler.register(signal.SIGUSR1, words.handle)
     host = Host(environment, config, lines)
@@ -227,7 +227,7 @@ def main(
         connection.send(("fault", (str(error), error.code)))
 
 
-def _end_with(pipe: int, parent: int) -> None:
+def end_with(pipe: int, parent: int) -> None:
     """Ends the process when the other end of the pipe is closed, whatever the environment is doing."""
     hung_up = select.poll()
     hung_up.register(pipe, 0)  # a hang-up is reported unasked, and what is to be read is not ours
@@ -241,7 +241,7 @@ def _obey_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _leave_with(parent: int, watched: bool) -> None:
+def leave_with(parent: int, watched: bool) -> None:
     """No signal meant for the trainer ends a worker, no worker outlives its trainer, and no child its worker.
 
     The kernel's death signal follows the thread that started the worker: it is asked for only if that is the main one.

@@ -20,7 +20,7 @@ step size is constant (Doom's fell by 1 % per 1,000 updates); it reads actions f
 from 0), and of a choice the middle of its part; candidates are not rounded; updates that are not finite are skipped.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,7 @@ from reverie.run import failure, source
 from reverie.run.dispatch import dispatch
 from reverie.run.encoded import Frames, Rows, first_rows, rows_in_lanes
 from reverie.run.experience import Experience
-from reverie.run.playing import played_scores
+from reverie.run.players import Players
 from reverie.run.run import Run
 from reverie.run.search import Search, evolve
 from reverie.types import Spaces
@@ -180,8 +180,7 @@ def train(
     collecting = replace(config.experience, train_ratio=0.0)
     with Experience(environment, options, collecting, batch=1, length=1, seed=run.seed) as experience:
         check(experience.spaces, config, run)
-        play = partial(played_scores, environment=environment, options=options)
-        stages = Stages(run, config, experience, play, begin_with)
+        stages = Stages(run, config, experience, (environment, options), begin_with)
         while True:
             for stage in (stages.collect, stages.vision, stages.memory, stages.evolution):
                 for _ in stage():
@@ -202,13 +201,14 @@ class Stages:
     """The four, each a loop that gives way after every piece of work, for a checkpoint or a signal."""
 
     def __init__(
-        self, run: Run, config: Config, experience: Experience, play: Callable[..., Any], begin_with: Path | None
-    ) -> None:
+        self, run: Run, config: Config, experience: Experience, world: tuple[str | Factory, EnvironmentConfig],
+        begin_with: Path | None,
+    ) -> None:  # fmt: skip
         learner_key, act_key, self.dream_key = jr.split(jr.key(run.seed), 3)
-        self.run, self.config, self.experience, self.play = run, config, experience, play
-        world, spaces = run.manifest["environment"], experience.spaces
-        self.obeyed = obeyed_in(world, spaces.action)
-        learner = initialise(spaces, config, environment=world, key=learner_key)
+        self.run, self.config, self.experience, self.world = run, config, experience, world
+        name, spaces = run.manifest["environment"], experience.spaces
+        self.obeyed = obeyed_in(name, spaces.action)
+        learner = initialise(spaces, config, environment=name, key=learner_key)
         whole = unskilled(replace(config, memoryless=False, hidden=0), self.obeyed.outputs)
         untrained = ControlledPolicy(learner.model.world, whole, self.obeyed)
         self.explorer: Any = HeldPolicy(self.obeyed) if config.dream else ErraticPolicy(untrained)
@@ -302,21 +302,25 @@ class Stages:
     def evolution(self) -> Iterator[None]:
         """C evolves; gives way after a generation of dreams, or after a candidate that played in the world."""
         config, policy = self.config, self.acting(self.learner.model)
-        if config.dream:
-            first = first_rows(policy.world.encode, self.experience.replay)
-            score = partial(dreamed_scores, policy, first, config.limit, self.dream_key)
-        else:
-            score = partial(self.play, Trained(self.experience.spaces, policy.world, policy, {}), run=self.run,
-                            count=self.experience.played)  # fmt: skip
-        for report in evolve(
-            self.search, score, at_once=config.dream, generations=config.generations, rollouts=config.rollouts,
-            judge_every=config.evaluate_every, episodes=config.evaluation,
-            finished=lambda: self.run.finished(self.experience.steps) and not config.dream,
-        ):  # fmt: skip
-            if report:
-                share = self.search.generation / config.generations
-                self.run.log(self.experience.steps, **report, **{"done/evolution": share})
-            yield
+        trained = Trained(self.experience.spaces, policy.world, policy, {})
+        workers = 0 if config.dream else config.experience.workers
+        with Players(trained, *self.world, workers) as players:
+            if config.dream:
+                first = first_rows(policy.world.encode, self.experience.replay)
+                score = partial(dreamed_scores, policy, first, config.limit, self.dream_key)
+            else:
+                stop = lambda: self.run.due("checkpoint") and bool(self.run.stop)
+                score = partial(players.scores, seed=self.run.seed, stop=stop, count=self.experience.played)
+            rollouts, judging = config.episodes
+            for report in evolve(
+                self.search, score, together=config.population if config.dream else max(1, 4 * workers),
+                generations=config.generations, rollouts=rollouts, judge_every=config.evaluate_every, episodes=judging,
+                finished=lambda: self.run.finished(self.experience.steps) and not config.dream,
+            ):  # fmt: skip
+                if report:
+                    share = self.search.generation / config.generations
+                    self.run.log(self.experience.steps, **report, **{"done/evolution": share})
+                yield
 
 
 def check(spaces: Spaces, config: Config, run: Run) -> None:

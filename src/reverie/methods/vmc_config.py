@@ -61,12 +61,16 @@ class Config:
     """Episodes that each candidate plays."""
     generations: int = 2000
     """Of the evolution."""
+    thrift: int = 1
+    """In the world, so many times fewer rollouts and episodes of evaluation than in a dream."""
     sigma: float = 0.1
     """Step size that evolution begins with."""
     evaluate_every: int = 25
     """Generations after which the mean of the search plays itself; the best mean is kept."""
     evaluation: int = 1024
     """Episodes that it plays then."""
+    repeat: int = 0
+    """Simulator steps for each action of a run that is to act in the world. 0: the world's own."""
     experience: ExperienceConfig = field(
         default_factory=lambda: ExperienceConfig(train_ratio=0.0, capacity=10_000_000, gibibytes=128.0)
     )
@@ -74,8 +78,8 @@ class Config:
 
     def __post_init__(self) -> None:
         counts = ("iterations", "frames", "depth", "vision_batch", "memory_batch", "limit", "rollouts", "generations")
-        check_range(self, (*counts, "evaluate_every", "evaluation"), 1)
-        zero = ("latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs")
+        check_range(self, (*counts, "evaluate_every", "evaluation", "thrift"), 1)
+        zero = ("repeat", "latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs")
         check_range(self, (*zero, "vision_rate", "memory_rate", "gradient_clip"), 0)
         if self.population % 2 or self.population < 4 or not min(self.temperature, self.sigma) > 0:
             raise ValueError("Config: population must be even and 4 at least, temperature and sigma above 0")
@@ -86,6 +90,12 @@ class Config:
         return self.latents or (64 if self.dream else 32), self.units or (512 if self.dream else 256)
 
     @property
+    def episodes(self) -> tuple[int, int]:
+        """Of each candidate, and of the mean when it is judged."""
+        fewer = 1 if self.dream else self.thrift
+        return max(1, self.rollouts // fewer), max(1, self.evaluation // fewer)
+
+    @property
     def vision_updates(self) -> int:
         """Of V in all: whole compiled calls."""
         calls = self.vision_epochs * self.frames / (self.vision_batch * self.experience.dispatch)
@@ -94,8 +104,10 @@ class Config:
 
 NANO = Config(
     frames=300_000, depth=16, vision_batch=50, vision_epochs=1.0, vision_rate=1e-3, memory_batch=25, memory_length=200,
-    memory_epochs=27.0, population=32, rollouts=8, generations=100, evaluation=256,
-    experience=ExperienceConfig(environments=8, train_ratio=0.0, capacity=400_000, gibibytes=6.0, dispatch=4),
+    memory_epochs=27.0, population=32, rollouts=8, generations=100, evaluation=256, thrift=4, repeat=4,
+    experience=ExperienceConfig(
+        environments=8, workers=2, train_ratio=0.0, capacity=400_000, gibibytes=6.0, dispatch=4
+    ),
 )  # fmt: skip
 """Ours, for two cores and two hours: fewer frames, V of half the width that takes larger steps, shorter windows, fewer
 candidates; M and C are the paper's."""
@@ -105,22 +117,25 @@ SHOWN: dict[str, dict[str, int]] = {"VizdoomTakeCover-v1": {"rows": 200, "repeat
 """What the paper sees of them: without the bars below, and every tic of Doom."""
 
 
-def options(environment: str, options: EnvironmentConfig) -> EnvironmentConfig:
-    """The paper's view of its two worlds, where nothing else was asked for."""
-    return replace(options, **{name: getattr(options, name) or it for name, it in SHOWN.get(environment, {}).items()})
+def options(environment: str, options: EnvironmentConfig, config: Config) -> EnvironmentConfig:
+    """The paper's view of its two worlds, and the size's repeat, where nothing else was asked for."""
+    view = ({} if config.dream else {"repeat": config.repeat}) | SHOWN.get(environment, {})
+    return replace(options, **{name: getattr(options, name) or it for name, it in view.items()})
 
 
 def default_steps(config: Config) -> int:
     """Simulator steps of a run that was not told where to end: of collecting, and of episodes of CarRacing's length."""
-    episodes = 0 if config.dream else config.generations * config.population * config.rollouts
-    return config.iterations * (config.frames + 1000 * episodes)
+    rollouts, judging = config.episodes
+    judged = 1 + config.generations // config.evaluate_every
+    episodes = 0 if config.dream else config.generations * config.population * rollouts + judged * judging
+    return config.iterations * (config.frames * max(1, 0 if config.dream else config.repeat) + 1000 * episodes)
 
 
 STAGES = {
-    "collect": ("dream", "frames", "iterations", "experience", "latents", "units", "depth"),
+    "collect": ("dream", "frames", "iterations", "repeat", "experience", "latents", "units", "depth"),
     "vision": ("vision_epochs", "vision_batch", "vision_rate"),
     "memory": ("memory_epochs", "memory_batch", "memory_length", "memory_rate", "gradient_clip", "rewards"),
     "evolution": ("memoryless", "hidden", "temperature", "limit", "population", "rollouts", "generations", "sigma",
-                  "evaluate_every", "evaluation"),
+                  "evaluate_every", "evaluation", "thrift"),
 }  # fmt: skip
 """In order, and the settings that each brings in."""

@@ -101,7 +101,7 @@ def evolve(
     search: Search,
     score: Score,
     *,
-    at_once: bool,
+    together: int,
     generations: int,
     rollouts: int,
     judge_every: int,
@@ -112,8 +112,8 @@ def evolve(
 
     Args:
         search: from where it stands.
-        score: whole generations, if `at_once`, or one candidate after another.
-        at_once: see `score`.
+        score: candidates, at most so many `together`.
+        together: see `score`.
         generations: after which it ends.
         rollouts: episodes of each candidate.
         judge_every: generations after which the mean is judged; it is after the last one too.
@@ -133,7 +133,7 @@ def evolve(
         elif over:
             return
         else:
-            ahead = slice(search.scored, None if at_once else search.scored + 1)
+            ahead = slice(search.scored, search.scored + together)
             numbers = search.generation * (population // 2) + np.arange(population)[ahead] % (population // 2)
             scores = score(search.candidates[ahead], numbers, rollouts)
             if scores is not None and (every := search.score(scores)) is not None:
