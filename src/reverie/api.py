@@ -141,14 +141,21 @@ def evaluate(
     return result
 
 
-def draw(agent: Agent, *, goal: float | None = None) -> Media:
-    """The learning curve, a film of the agent and one of its dream beside reality, into the run folder's `media`."""
+def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[float] = ()) -> Media:
+    """The learning curve, films of the agent and of its dreams, into the run folder's `media`.
+
+    Args:
+        agent: what acts and dreams.
+        goal: drawn as a line, if given.
+        temperatures: of dreams side by side, of a model that has one; the paper's, if not given.
+    """
     opened = Run.open(agent.run)
     about = opened.manifest
     title = f"{about['method']} {about['size']} in {about['environment']}, seed {about['seed']}"
     return media(
-        agent.run, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal
-    )
+        agent.run, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal,
+        temperatures=temperatures,
+    )  # fmt: skip
 
 
 def dream(

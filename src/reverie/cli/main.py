@@ -30,6 +30,7 @@ VERBS = {
     "data": ("data", "list, show or verify the experience that runs keep"),
     "envs": ("envs", "list the known suites of environments, or check one environment"),
     "estimate": ("estimate", "count a method's parameters and memory without training it"),
+    "film": ("film", "write a run's pictures: how it learned, how it acts, how it dreams"),
     "export": ("export", "leave of a run what acts and dreams, small enough to be passed on"),
     "verify": ("verify", "run a claim of the results folder again and say whether it holds"),
 }

@@ -4,13 +4,14 @@
     media/agent.webp, .mp4      one episode in the real environment
     media/dream.webp, .mp4      the same episode, watched for a while and then dreamt with the same actions
     media/dream_error.png       error of that dream beside the copy-last baseline
+    media/dreams.webp, .mp4     dreams that the agent acts in, at several temperatures, of a model that has one
 
 WebP always, MP4 beside it where the extra `video` is installed. What a world or an installation cannot show is left
 out, and `Media.missing` says why.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
 from reverie.errors import UserError
 from reverie.evaluate import plots, video
+from reverie.evaluate.dream_film import TEMPERATURES, dreams_film
 from reverie.evaluate.film import REALITY, Panel, compose, fit
 from reverie.evaluate.open_loop import OpenLoop, open_loop
 from reverie.evaluate.open_loop_film import film
@@ -52,6 +54,7 @@ def media(
     metrics: list[dict[str, Any]],
     goal: float | None = None,
     seed: int = 0,
+    temperatures: Sequence[float] = (),
 ) -> Media:
     """Writes all that can be shown of a run into `folder`/media; `metrics` are the rows of its metrics.jsonl."""
     folder, result = folder / "media", Media()
@@ -60,6 +63,10 @@ def media(
     recording = _recorded(result, trained, environment, config, seed)
     if recording.frames is not None:
         result.files += write_film(folder, "agent", *_agent_film(recording, recording.frames, title))
+    if hasattr(trained.model, "temperature"):
+        first = {name: values[0] for name, values in recording.sequence.observation.items()}
+        frames = dreams_film(trained, first, temperatures or TEMPERATURES, caption=title)
+        result.files += write_film(folder, "dreams", frames, recording.fps)
     with _or_missing(result, "dream"):
         dream = dream_of(trained, recording)
         with _or_missing(result, "dream film"):
