@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import reverie
+from reverie.api import size_config
 from reverie.envs.config import EnvironmentConfig
 from reverie.evaluate.ledger import Claim, read
 from reverie.methods import dreamer3
@@ -47,15 +48,18 @@ def ledger(folder: Path) -> str:
     for _, row in map(read, sorted(folder.glob("*.json"))):
         scores = ", ".join(f"{seed.mean:.4g}" for seed in row.seeds)
         goal = f"{row.goal.threshold:g} ({row.goal.measure}) in {row.goal.needed} of {len(row.seeds)}"
-        cells = [f"`{row.name}`", f"`{row.environment}`", row.size, f"{row.steps:,}", str(len(row.seeds)), scores, goal]
+        dreamt = ", ".join(f"{sum(seed.dreamed) / len(seed.dreamed):.4g}" for seed in row.seeds if seed.dreamed)
+        cells = [f"`{row.name}`", f"`{row.method}` {row.size}", f"`{row.environment}`", f"{row.steps:,}"]
+        cells += [str(len(row.seeds)), scores, dreamt, goal]
         rows.append([*cells, "yes" if row.met else "no", changed(row) or "none"])
     head = [
         "row",
+        "method",
         "environment",
-        "size",
         "steps",
         "seeds",
         "mean return",
+        "in its dreams",
         "goal",
         "reached",
         "settings other than the size's",
@@ -65,7 +69,7 @@ def ledger(folder: Path) -> str:
 
 def changed(row: Claim) -> str:
     """The settings of a row that its size, or an environment as it is, does not have today."""
-    now = flat(dreamer3.SIZES[row.size]) | flat(EnvironmentConfig())
+    now = flat(size_config(row.method, row.size)) | flat(EnvironmentConfig())
     settings = {**row.config, **row.environment_config}
     other = {name: value for name, value in settings.items() if name in now and _plain(now[name]) != _plain(value)}
     return ", ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {_plain(value)}" for name, value in other.items())
