@@ -32,6 +32,18 @@ def test_a_goal_counts_the_seeds_that_reach_it() -> None:
     assert low.met([seed(0, 500.0, low=476.0)])
 
 
+def test_a_gap_is_between_dreams_and_the_world(tmp_path: Path) -> None:
+    gap = Goal(100.0, 1, "gap")
+    awake = seed(0, 200.0)
+    assert not gap.met([awake]), "it never dreamt"
+    assert not gap.met([dataclasses.replace(awake, dreamed=(250.0, 348.0))])
+    dreamer = dataclasses.replace(awake, dreamed=(250.0, 350.0))
+    assert gap.met([dreamer])
+    row = dataclasses.replace(claim(200), goal=gap, seeds=(dreamer,))
+    ledger.write(row, tmp_path / "row.json")
+    assert ledger.read(tmp_path / "row.json")[1] == row
+
+
 @pytest.mark.parametrize(("seeds", "needed"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 4), (10, 8)])
 def test_fewer_seeds_must_reach_the_same_share(seeds: int, needed: int) -> None:
     assert Goal(475.0, 4).scaled(seeds, 5).needed == needed

@@ -2,7 +2,7 @@
 
     pip install torch==2.13.0 stable-baselines3==2.9.2
     reverie train dreamer3 CartPole-v1 --steps 24000 --run runs/cartpole
-    python examples/stable_baselines3.py runs/cartpole CartPole-v1
+    python examples/ppo_in_a_dream.py runs/cartpole CartPole-v1
 
 PPO never sees the real world: it is handed `gymnasium.make("reverie/Dream-v0", run=...)`, like any environment.
 """
@@ -37,7 +37,11 @@ def main() -> None:
     world = make_vec_env(arguments.environment, n_envs=1, seed=10_000 + arguments.seed)
     returns, lengths = evaluate_policy(agent, world, n_eval_episodes=100, return_episode_rewards=True)
     random = gymnasium.make(arguments.environment)
-    print(json.dumps({"mean": sum(returns) / len(returns), "returns": returns, "seconds": seconds, "steps": arguments.steps}))
+    print(
+        json.dumps(
+            {"mean": sum(returns) / len(returns), "returns": returns, "seconds": seconds, "steps": arguments.steps}
+        )
+    )
     random.close()
 
 
