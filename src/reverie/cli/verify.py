@@ -54,7 +54,8 @@ class Verify:
     needed: int = 1
     """With --runs: how many seeds must reach the goal."""
     measure: str = "mean"
-    """With --runs: what must reach it, the mean, low, the lower end of its 95 % confidence interval, or gap, the dreams' mean less it."""
+    """With --runs: what must reach it, the mean; low, the lower end of its 95 % confidence interval; or gap, what the
+    mean in dreams is above it."""
     json: bool = False
     """Print the outcome as a row."""
 

@@ -44,8 +44,8 @@ class Goal:
     needed: int
     """How many of the seeds must reach it."""
     measure: str = "mean"
-    """`mean`: of the evaluation episodes; `low`: the lower end of the mean's 95 % confidence interval; `gap`: by how much
-    the mean of its dreams is above it, which is what an agent that cheats in them shows."""
+    """`mean`: of the evaluation episodes; `low`: the lower end of the mean's 95 % confidence interval; `gap`: by how
+    much the mean of its dreams is above the mean, which is what an agent that cheats in them shows."""
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
