@@ -56,7 +56,7 @@ def dreams_film(
         end = int(over.argmax()) if over.any() else steps
         shown = as_rgb(np.asarray(next(iter(pictures.values()))))[np.minimum(np.arange(steps), end)]
         name = f"temperature {temperature:g}"
-        after = [(end, f"{name}: over after {end + 1}", FAINT)] if end < steps else []
+        after = [(end, f"{temperature:g}: over at {end + 1}", FAINT)] if end < steps else []
         panels.append(Panel(fit(shown, WIDTH // len(temperatures)), ((0, name, DREAM), *after)))
         ends.append(end)
     last = min(steps, max(ends) + 1)
