@@ -102,8 +102,7 @@ def load(run: str | Path, *, environment: World | None = None) -> Agent:
     opened = Run.open(runs.find(run))
     world = environment or named(said(opened, "environment"), opened.directory)
     options = options_of(opened)
-    conversions = make(world, options)
-    conversions.close()
+    conversions = exported.conversions(opened.directory, world, options)
     trained = method(said(opened, "method")).load(opened, config_of(opened), conversions.spaces)
     return Agent(opened.directory, trained, world, options, conversions, opened.step)
 
@@ -173,8 +172,7 @@ def dream(
         render_mode: None or rgb_array.
     """
     agent = load(run, environment=environment)
-    trained, world = agent.trained, make(agent.environment, agent.options)
-    world.close()
+    trained, world = agent.trained, agent.conversions
     trained = trained if temperature is None else at_temperature(trained, temperature)
     limit, firsts = world.limit if limit is None else limit, first_observations(agent.run, STARTS)
     scene = Scene(trained, firsts, world.action_space, world.taken, limit=limit, draw=world.draw, fps=world.fps)
@@ -194,7 +192,7 @@ def export(run: str | Path, folder: str | Path, *, environment: World | None = N
     world.close()
     method(said(opened, "method")).load(opened, config_of(opened), world.spaces)
     beginnings = first_observations(opened.directory, exported.BEGINNINGS)
-    exported.write(folder, opened.manifest, opened.loaded, world.spaces.action, beginnings, opened.metrics())
+    exported.write(folder, opened.manifest, opened.loaded, world, beginnings, opened.metrics())
     return folder
 
 

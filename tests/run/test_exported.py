@@ -8,12 +8,11 @@ from methods.staged import DREAM, Blinking, train
 
 from reverie import api
 from reverie.data import tensors
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.make import make
 from reverie.errors import UserError
 from reverie.run import exported
 from reverie.run.run import Run
-from reverie.types import ArraySpec
-
-ACTION = ArraySpec("discrete", (1,), (3,))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,8 @@ def test_it_is_small_and_says_what_it_is(run: Path, passed: Path) -> None:
     assert f"{score['evaluation/mean']:.1f}" in card
     assert "vmc in " in card
     files = sorted(path.relative_to(passed).as_posix() for path in passed.rglob("*") if path.is_file())
-    expected = ["README.md", "manifest.json", "replay/00000000000000.safetensors", "replay/chunks.jsonl", exported.FILE]
+    expected = ["README.md", "manifest.json", "replay/00000000000000.safetensors", "replay/chunks.jsonl"]
+    expected += [exported.FILE, exported.WORLD]
     assert files == sorted(expected)
 
 
@@ -65,7 +65,7 @@ def test_nothing_is_written_into_it(passed: Path) -> None:
 def test_a_number_too_large_for_half_precision_keeps_its_own(tmp_path: Path) -> None:
     weights = {"large": np.array([1e6], np.float32), "count": np.array(3)}
     about = {"method": "vmc", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 1, "budget": None}
-    exported.write(tmp_path / "it", about, weights, ACTION, {"image": np.zeros((1, 2), np.uint8)}, [])
+    exported.write(tmp_path / "it", about, weights, make(Blinking), {"image": np.zeros((1, 2), np.uint8)}, [])
     assert exported.read(tmp_path / "it", weights)["large"] == 1e6
 
 
@@ -79,3 +79,31 @@ def test_a_damaged_one_is_explained(run: Path, tmp_path: Path) -> None:
     (folder / exported.FILE).write_bytes(b"torn")
     with pytest.raises(UserError, match=r"weights.safetensors is damaged"):
         api.load(folder, environment=Blinking)
+
+
+def test_it_dreams_where_its_world_is_not_installed(passed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise UserError("it needs a suite that is not here: pip install it", code=78)
+
+    with monkeypatch.context() as here:
+        here.setattr(exported, "make", missing)
+        dream = api.dream(passed, environment=Blinking)
+        shown = dream.reset(seed=3)[0]
+        assert api.evaluate(api.load(passed, environment=Blinking), 2, dream=True).n == 2
+        (passed / exported.WORLD).rename(passed / "away")
+        with pytest.raises(UserError, match="pip install it"):
+            api.dream(passed, environment=Blinking)
+        (passed / "away").rename(passed / exported.WORLD)
+    np.testing.assert_array_equal(shown, api.dream(passed, environment=Blinking).reset(seed=3)[0])
+
+
+def test_a_damaged_memory_of_the_world_is_explained(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = api.export(run, tmp_path / "it", environment=Blinking)
+    (folder / exported.WORLD).write_text("[")
+
+    def missing(*_: object) -> None:
+        raise UserError("not here", code=78)
+
+    monkeypatch.setattr(exported, "make", missing)
+    with pytest.raises(UserError, match=r"world.json is damaged"):
+        exported.conversions(folder, Blinking, EnvironmentConfig())

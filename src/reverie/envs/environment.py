@@ -61,6 +61,8 @@ class Environment:
         labels = {**env.metadata.get("labels", {}), **world.labels}
         space = world.space or env.observation_space
         self.id = name
+        self.observation_space, self.labels = space, labels
+        """Of the environment's form, and what its elements are called."""
         self._world, self._env = world, env
         shown = {"side": config.size, "gray": config.grayscale, "rows": config.rows}
         self._conversion = Conversion(space, env.action_space, labels=labels, **shown)

@@ -64,14 +64,15 @@ class Agent:
         self.environment = environment
         self.options = options
         """How the environment is shown and stepped."""
-        self._conversions = conversions
+        self.conversions = conversions
+        """Between the environment's form and the model's."""
         self._batch: int | None = None
         self.reset()
 
     @property
     def repeat(self) -> int:
         """Simulator steps for each action."""
-        return self._conversions.repeat
+        return self.conversions.repeat
 
     def reset(self, batch: int | None = None, *, seed: int = 0) -> None:
         """Forget everything: an episode begins, or `batch` of them side by side. The seed is of its own choices."""
@@ -96,13 +97,13 @@ class Agent:
                 f"Agent.act: {len(_leaf(observation))} observations came; after reset(batch={count}) it needs {count}"
             )
         singles = [_at(observation, place) for place in range(count)] if self._batch else [observation]
-        rows = [self._conversions.observe(self._picture(single)) for single in singles]
+        rows = [self.conversions.observe(self._picture(single)) for single in singles]
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         first = self._begun if is_first is None else self._begun | np.asarray(is_first, bool).reshape(count)
         self._key, key = jr.split(self._key)
         actions, self._carry = _act(self.trained.policy, self._carry, stacked, first, key)
         self._begun = np.zeros(count, bool)
-        natives = [self._conversions.act(np.asarray(action)) for action in actions]
+        natives = [self.conversions.act(np.asarray(action)) for action in actions]
         return np.stack(natives) if self._batch else natives[0]
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0) -> Returns:
@@ -123,7 +124,7 @@ class Agent:
             raise UserError("only where the model says what a dream is worth can one be scored: vmc with --dream.")
         firsts = jax.vmap(policy.world.encode)(jax.tree.map(jnp.asarray, first_observations(self.run, STARTS)))
         parameters = jnp.stack([policy.controller.parameters] * episodes)
-        keys, limit = jr.split(jr.key(seed), episodes), self._conversions.limit or LONGEST
+        keys, limit = jr.split(jr.key(seed), episodes), self.conversions.limit or LONGEST
         found = dreamed_returns(policy, parameters, firsts, limit=limit, keys=keys)
         totals, lengths = (np.asarray(part).tolist() for part in found)
         return Returns(tuple(totals), tuple(lengths), episodes, returns.bootstrap(np.array(totals), seed=seed))

@@ -3,11 +3,14 @@
     manifest.json          the run's own
     weights.safetensors    V, M, C, ... in half precision where that holds them
     replay/                some observations that episodes began with, where dreams begin
+    world.json             what is known of its world, so that it can dream where that is not installed
     README.md              what it is, for people
 
 Loaded, evaluated and dreamt in like a run; it cannot go on learning.
 """
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +19,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from reverie.data import durable, tensors
+from reverie.data import durable, objects, tensors
 from reverie.data.chunks import FOLDER, Chunks
 from reverie.data.replay import FLAGS, OBSERVATION
+from reverie.envs.config import EnvironmentConfig
+from reverie.envs.environment import Environment
+from reverie.envs.make import Factory, make, name_of
+from reverie.envs.remembered import described, remembered
 from reverie.errors import UserError
 from reverie.run import manifest, tree
-from reverie.types import ArraySpec
 
 FILE = "weights.safetensors"
+WORLD = "world.json"
 BEGINNINGS = 48
 """Observations to begin with: 0.6 MB of pictures of 64x64 pixels."""
 
@@ -32,7 +39,7 @@ def write(
     folder: Path,
     about: Mapping[str, Any],
     weights: Any,
-    action: ArraySpec,
+    world: Environment,
     beginnings: Mapping[str, np.ndarray],
     measured: Sequence[Mapping[str, Any]],
 ) -> None:
@@ -42,7 +49,7 @@ def write(
         folder: to be made.
         about: the run's manifest.
         weights: what the method loads, a tree.
-        action: of its world.
+        world: what it acts in.
         beginnings: first observations by name [start, ...].
         measured: what was logged of it; the model card has the scores.
     """
@@ -52,9 +59,12 @@ def write(
     rows = {f"{OBSERVATION}{name}": np.asarray(values) for name, values in beginnings.items()}
     count = len(next(iter(rows.values())))
     rows |= {name: np.full(count, name == "is_first") for name in FLAGS}
+    action = world.spaces.action
     rows |= {"reward": np.zeros(count, np.float32), "action": np.zeros((count, *action.shape), action.dtype)}
     manifest.write(folder, about)
     Chunks(folder / FOLDER).append(0, rows)
+    with contextlib.suppress(ValueError):  # of a kind that cannot be written down: it dreams where its world is
+        durable.write(folder / WORLD, (json.dumps(described(world), indent=1) + "\n").encode())
     durable.write(folder / "README.md", card(about, measured, arrays).encode())
     durable.write(folder / FILE, tensors.pack(arrays))
 
@@ -101,6 +111,22 @@ It was made to study its method. It knows nothing but its world, and there only 
 def is_one(folder: Path) -> bool:
     """Whether a folder is such a one, and no run."""
     return (folder / FILE).is_file()
+
+
+def conversions(folder: Path, world: str | Factory, options: EnvironmentConfig) -> Environment:
+    """Between the form of a run's world and the model's; where it is not installed, by what came along with weights."""
+    try:
+        found = make(world, options)
+        found.close()
+        return found
+    except UserError as error:
+        if error.code != 78 or not (folder / WORLD).is_file():
+            raise
+        why = str(error)
+    try:
+        return remembered(name_of(world), objects.parse((folder / WORLD).read_bytes()), options, why)
+    except ValueError as error:
+        raise UserError(f"{folder / WORLD} is damaged: {error}. Restore it from a copy.", code=64) from error
 
 
 def read(folder: Path, like: PyTree) -> PyTree:
