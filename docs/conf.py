@@ -69,10 +69,14 @@ def ledger(folder: Path) -> str:
 
 def changed(row: Claim) -> str:
     """The settings of a row that its size, or an environment as it is, does not have today."""
-    now = flat(size_config(row.method, row.size)) | flat(EnvironmentConfig())
-    settings = {**row.config, **row.environment_config}
-    other = {name: value for name, value in settings.items() if name in now and _plain(now[name]) != _plain(value)}
-    return ", ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {_plain(value)}" for name, value in other.items())
+    method, world = flat(size_config(row.method, row.size)), flat(EnvironmentConfig())
+    other = [
+        f"{name.rpartition('.')[2].replace('_', ' ')} {_plain(value)}"
+        for now, settings in ((method, row.config), (world, row.environment_config))
+        for name, value in settings.items()
+        if name in now and _plain(now[name]) != _plain(value)
+    ]
+    return ", ".join(other)
 
 
 def _plain(value: Any) -> Any:

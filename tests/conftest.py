@@ -4,6 +4,7 @@ Shapes: jaxtyping rewrites `reverie` as it is imported, and beartype checks ever
 processes and command lines started by a test run the library as its users do, without any of this but the cache.
 """
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -36,6 +37,19 @@ settings.load_profile("reverie")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that no worker sits idle while another finishes one."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def few_programs() -> Iterator[None]:
+    """Each compiled program holds some ten memory maps, and beyond Linux's 65,530 the next one ends the process."""
+    yield
+    if MAPS.exists() and len(MAPS.read_bytes().splitlines()) > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(autouse=True, scope="session")

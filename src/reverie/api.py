@@ -141,7 +141,7 @@ def evaluate(
 
 
 def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[float] = ()) -> Media:
-    """The learning curve, films of the agent and of its dreams, into the run folder's `media`.
+    """The learning curve, films of the agent and of its dreams, into the run's `media`; of weights, `./NAME/media`.
 
     Args:
         agent: what acts and dreams.
@@ -151,8 +151,9 @@ def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[floa
     opened = Run.open(agent.run)
     about = opened.manifest
     title = f"{about['method']} {about['size']} in {about['environment']}, seed {about['seed']}"
+    folder = Path.cwd() / agent.run.name if exported.is_one(agent.run) else agent.run
     return media(
-        agent.run, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal,
+        folder, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal,
         temperatures=temperatures,
     )  # fmt: skip
 

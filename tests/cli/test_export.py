@@ -14,6 +14,10 @@ def test_what_was_left_of_a_run_is_evaluated_like_one(
     assert "weights/small: 0." in capsys.readouterr().out
     assert main(["eval", "weights/small", "--episodes", "1"]) == 0
     assert "over 1 episodes" in capsys.readouterr().out
+    assert main(["film", "weights/small"]) == 0
+    assert (here / "small" / "media" / "learning_curve.png").exists() is False, "it has no history"
+    assert any((here / "small" / "media").iterdir())
+    assert not (here / "weights" / "small" / "media").exists()
     assert main(["resume", "weights/small"]) == 2
     assert "cannot go on" in " ".join(capsys.readouterr().err.split())
 
