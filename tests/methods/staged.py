@@ -82,6 +82,7 @@ def updates(run: Run, stage: str) -> list[dict[str, Any]]:
 
 
 def final(run: Run) -> dict[str, bytes]:
-    """Every array of the last checkpoint."""
-    parts = checkpoints.load(checkpoints.listed(run.directory / "checkpoints")[0]).parts
-    return {f"{part}/{name}": array.tobytes() for part, arrays in parts.items() for name, array in arrays.items()}
+    """Every array of the last checkpoint, and its counters."""
+    _, about, parts = checkpoints.load(checkpoints.listed(run.directory / "checkpoints")[0])
+    arrays = {f"{part}/{name}": array.tobytes() for part, named in parts.items() for name, array in named.items()}
+    return arrays | {"counters": json.dumps(about["counters"]).encode()}

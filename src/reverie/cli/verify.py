@@ -146,7 +146,7 @@ def recorded(options: Verify) -> Claim:
         if other != about[0]:
             raise UserError(f"{run.directory} is another setting than {runs[0].directory}: {other} and {about[0]}.")
     seeds = tuple(measured(run, options.episodes) for run in runs)
-    return Claim(name=Path(options.row).stem, goal=goal, seeds=seeds, **about[0], **provenance())
+    return Claim(name=Path(options.row).name.removesuffix(".json"), goal=goal, seeds=seeds, **about[0], **provenance())
 
 
 def provenance() -> dict[str, Any]:

@@ -237,7 +237,7 @@ class Stages:
         """A checkpoint of everything; what did best acts."""
         best = jnp.asarray(self.search.best, jnp.float32)
         learner = eqx.tree_at(lambda it: it.model.controller.parameters, self.learner, best)
-        counters = {"done": [int(it) for it in self.done.values()], "over": self.over}
+        counters = {"done": [int(self.done[name]) for name in sorted(self.done)], "over": self.over}
         counters |= {"generation": self.search.generation, "scored": self.search.scored}
         self.experience.save(self.run, (learner, self.search.state(), self.done), **counters)
 
