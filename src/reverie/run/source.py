@@ -8,7 +8,6 @@ The other run is only read. Rows on the disk are linked, not copied, where the f
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from jaxtyping import PyTree
 from reverie.data import durable, objects
 from reverie.data.chunks import FOLDER, MANIFEST, Chunks
 from reverie.errors import UserError
-from reverie.run import checkpoints, log, tree
+from reverie.run import checkpoints, log, settings, tree
 from reverie.run.run import Run
 
 SAME = ("method", "environment", "seed", "environment_config")
@@ -95,15 +94,15 @@ def _usable(
     stages: Mapping[str, Sequence[str]], config: Any, other: Run, counters: Mapping[str, Any]
 ) -> tuple[list[str], str]:
     """The stages that the other run has finished (its counter `over`) with these settings, and why it is not more."""
-    here = json.loads(json.dumps(dataclasses.asdict(config)))
+    known = settings.from_json(type(config), other.manifest["config"])  # what it knew nothing of is its default
+    here, theirs = dataclasses.asdict(config), dataclasses.asdict(known)
     usable: list[str] = []
     for stage, names in stages.items():
         if len(usable) == counters.get("over", 0):
             return usable, f"its {stage} is not over"
         for name in names:
-            there = other.manifest["config"].get(name)
-            if there != here[name]:
-                return usable, f"its {stage} had {name} {there!r}, and here it is {here[name]!r}"
+            if theirs[name] != here[name]:
+                return usable, f"its {stage} had {name} {theirs[name]!r}, and here it is {here[name]!r}"
         usable.append(stage)
     return usable, ""
 
