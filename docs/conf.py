@@ -49,7 +49,8 @@ def ledger(folder: Path) -> str:
         scores = ", ".join(f"{seed.mean:.4g}" for seed in row.seeds)
         goal = f"{row.goal.threshold:g} ({row.goal.measure}) in {row.goal.needed} of {len(row.seeds)}"
         dreamt = ", ".join(f"{sum(seed.dreamed) / len(seed.dreamed):.4g}" for seed in row.seeds if seed.dreamed)
-        cells = [f"`{row.name}`", f"`{row.method}` {row.size}", f"`{row.environment}`", f"{row.steps:,}"]
+        by = f"`{row.method}` {row.size}" + (f", then `{row.script}`" if row.script else "")
+        cells = [f"`{row.name}`", by, f"`{row.environment}`", f"{row.steps:,}"]
         cells += [str(len(row.seeds)), scores, dreamt, goal]
         rows.append([*cells, "yes" if row.met else "no", changed(row) or "none"])
     head = [

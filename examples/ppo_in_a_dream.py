@@ -1,20 +1,26 @@
-"""An outside library learns in a dream: PPO of Stable-Baselines3 in a run's model, then 100 episodes in the real world.
+"""An outside library learns in a dream: PPO of Stable-Baselines3 in a run's model, then episodes in the real world.
 
     pip install torch==2.13.0 stable-baselines3==2.9.2
     reverie train dreamer3 CartPole-v1 --steps 24000 --run runs/cartpole
     python examples/ppo_in_a_dream.py runs/cartpole CartPole-v1
 
 PPO never sees the real world: it is handed `gymnasium.make("reverie/Dream-v0", run=...)`, like any environment.
+`reverie verify ppo-in-a-dream` does all of it again; the last line printed is what that row is made of.
 """
 
 import argparse
 import json
 import sys
 import time
+from itertools import accumulate
 
-from stable_baselines3 import PPO
-from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.evaluation import evaluate_policy
+try:
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.evaluation import evaluate_policy
+except ImportError as error:
+    sys.stderr.write(f"{error}: this example needs torch==2.13.0 and stable-baselines3==2.9.2: pip install them.\n")
+    sys.exit(78)
 
 import reverie.envs  # noqa: F401  (registers reverie/Dream-v0)
 
@@ -24,6 +30,7 @@ def main() -> None:
     parser.add_argument("run", help="a run of a method whose model decodes what it dreams, and its rewards")
     parser.add_argument("environment", help="the real world, for the evaluation")
     parser.add_argument("--steps", type=int, default=50_000, help="dreamt (50000)")
+    parser.add_argument("--episodes", type=int, default=100, help="of evaluation (100)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
@@ -34,9 +41,20 @@ def main() -> None:
     seconds = time.perf_counter() - began
 
     world = make_vec_env(arguments.environment, n_envs=1, seed=10_000 + arguments.seed)
-    returns, _ = evaluate_policy(agent, world, n_eval_episodes=100, return_episode_rewards=True)
-    found = {"mean": sum(returns) / len(returns), "returns": returns, "seconds": seconds, "steps": arguments.steps}
+    returns, _ = evaluate_policy(agent, world, n_eval_episodes=arguments.episodes, return_episode_rewards=True)
+    found = {"returns": returns, "curve": dreamt(dream), "seconds": seconds, "steps": arguments.steps}
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def dreamt(dream) -> list[tuple[int, float]]:
+    """(step, return) of every dream, in order; a step of all four counts four."""
+    lengths, returns = dream.env_method("get_episode_lengths"), dream.env_method("get_episode_rewards")
+    ends = [[dream.num_envs * step for step in accumulate(one)] for one in lengths]
+    return sorted(
+        (step, float(value))
+        for one, two in zip(ends, returns, strict=True)
+        for step, value in zip(one, two, strict=True)
+    )
 
 
 if __name__ == "__main__":

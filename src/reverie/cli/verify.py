@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from reverie.cli import outsider
 from reverie.cli.arguments import parse, parse_seeds, print_json, table
 from reverie.cli.watch import outcome, watching
 from reverie.envs.config import EnvironmentConfig
@@ -53,6 +54,8 @@ class Verify:
     """With --runs: what a seed must reach."""
     needed: int = 1
     """With --runs: how many seeds must reach the goal."""
+    script: str = ""
+    """With --runs: what trains an agent of another library in their dreams; the row's returns are that agent's."""
     measure: str = "mean"
     """With --runs: what must reach it, the mean; low, the lower end of its 95 % confidence interval; or gap, what the
     mean in dreams is above it."""
@@ -79,7 +82,7 @@ def main(words: list[str]) -> int:
             work(run)
         if run.stop:
             return outcome(run, machine=options.json)
-        seeds.append(measured(run, options.episodes))
+        seeds.append(measured(run, options.episodes, claim.script))
     shared = claim.goal.scaled(len(seeds), len(claim.seeds) or len(seeds))
     goal = claim.goal if options.record else shared
     return report(options, dataclasses.replace(claim, goal=goal, seeds=tuple(seeds), **provenance()))
@@ -110,17 +113,20 @@ def work(run: "Run") -> None:
     api.work(run)
 
 
-def measured(run: "Run", episodes: int) -> Seed:
-    """Evaluates a run and gathers what the ledger keeps of it."""
+def measured(run: "Run", episodes: int, script: str = "") -> Seed:
+    """Evaluates a run, or whom the script trains in its dream, and gathers what the ledger keeps of it."""
     from reverie import api
 
+    rows = run.metrics()
+    seconds = max((row.get("seconds", 0.0) for row in rows), default=0.0)
+    if script:
+        world = run.manifest["environment"]
+        return outsider.measured(script, run.directory, world, seed=run.seed, episodes=episodes, trained=seconds)
     agent = api.load(run.directory)
     result = api.evaluate(agent, episodes)
     dreamed = api.evaluate(agent, episodes, dream=True).returns if run.manifest["config"].get("dream") else ()
-    rows = run.metrics()
     curve = [(row["generation"], row["mean/return"]) for row in rows if "mean/return" in row]
     curve = curve or [(row["step"], row["episode/return"]) for row in rows if "episode/return" in row]
-    seconds = max((row.get("seconds", 0.0) for row in rows), default=0.0)
     return Seed(
         seed=run.seed,
         wall_clock=seconds,
@@ -145,8 +151,9 @@ def recorded(options: Verify) -> Claim:
     for run, other in zip(runs, about, strict=True):
         if other != about[0]:
             raise UserError(f"{run.directory} is another setting than {runs[0].directory}: {other} and {about[0]}.")
-    seeds = tuple(measured(run, options.episodes) for run in runs)
-    return Claim(name=Path(options.row).name.removesuffix(".json"), goal=goal, seeds=seeds, **about[0], **provenance())
+    seeds = tuple(measured(run, options.episodes, options.script) for run in runs)
+    name = Path(options.row).name.removesuffix(".json")
+    return Claim(name=name, goal=goal, script=options.script, seeds=seeds, **about[0], **provenance())
 
 
 def provenance() -> dict[str, Any]:
@@ -170,10 +177,10 @@ def report(options: Verify, claim: Claim) -> int:
         | {"minutes": seed.wall_clock / 60, "reached": claim.goal.reached(seed)}
         for seed in claim.seeds
     ]
-    goal = claim.goal
+    goal, by = claim.goal, f"{claim.method} {claim.size}" + (f" and {claim.script}" if claim.script else "")
     print(table(rows))
     print(
-        f"\n{claim.name}: {claim.method} {claim.size} in {claim.environment}, {claim.steps:,} steps: "
+        f"\n{claim.name}: {by} in {claim.environment}, {claim.steps:,} steps: "
         f"{goal.measure} of at least {goal.threshold:g} in {goal.needed} of {len(claim.seeds)}: "
         + ("the claim holds." if claim.met else "the claim does NOT hold.")
     )

@@ -3,6 +3,7 @@
     name, method, environment, size, steps     what was run; steps of the simulator
     repeat                                     simulator steps per action
     config, environment_config                 every setting by its path (one that is missing is the size's own)
+    script                                     where another library's agent learned in the run's dream: what trains it
     goal                                       threshold, how many seeds must reach it, and by what: their mean, the low
                                                end of the confidence interval of their mean, or the gap to their dreams
     seeds                                      per seed: wall-clock, learning curve, returns of the evaluation episodes
@@ -96,6 +97,8 @@ class Claim:
     goal: Goal
     config: Mapping[str, Any] = field(default_factory=dict)
     environment_config: Mapping[str, Any] = field(default_factory=dict)
+    script: str = ""
+    """What trains the agent in the dream of the run, where the method does not (`cli/outsider.py`)."""
     seeds: tuple[Seed, ...] = ()
     hardware: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
