@@ -4,7 +4,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from reverie.nn.norm import RMSNorm
+from reverie.nn.norm import LayerNorm, RMSNorm
 
 
 @pytest.fixture
@@ -32,3 +32,11 @@ def test_bfloat16_is_normalised_in_float32(norm):
     y = norm(x)
     assert y.dtype == jnp.bfloat16
     np.testing.assert_array_equal(y, norm(x.astype(jnp.float32)).astype(jnp.bfloat16))
+
+
+def test_layer_norm_centres_too():
+    norm = eqx.tree_at(lambda norm: (norm.scale, norm.shift), LayerNorm(6), (jnp.arange(1.0, 7.0), jnp.ones(6)))
+    x = 0.1 * np.asarray(jr.normal(jr.key(0), (6,)), float)
+    expected = (x - x.mean()) / np.sqrt(x.var() + 1e-3) * np.arange(1, 7) + 1
+    np.testing.assert_allclose(norm(jnp.float32(x)), expected, rtol=1e-4)
+    assert LayerNorm(6)(jnp.ones(6, jnp.bfloat16)).dtype == jnp.bfloat16

@@ -17,7 +17,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from reverie.nn.dense import Dense
-from reverie.nn.strided import StridedConv, TransposedConv
+from reverie.nn.strided import StridedConv, TransposedConv, stack
 
 SHAPE = (64, 64, 3)
 DEPTH = 32
@@ -46,11 +46,11 @@ class VAE(eqx.Module):
         encoder_key, decoder_key, mean_key, variance_key, entry_key = jr.split(key, 5)
         flat, channels = FLAT * depth, SHAPE[-1]
         down, up = ([(units * depth, size) for units, size in stages] for stages in (ENCODER, DECODER))
-        self.convolutions = _stages(StridedConv, channels, down, encoder_key)
+        self.convolutions = stack(StridedConv, channels, down, encoder_key)
         self.mean = Dense(flat, latents, key=mean_key)
         self.log_variance = Dense(flat, latents, key=variance_key)
         self.entry = Dense(latents, flat, key=entry_key)
-        self.transposed = _stages(TransposedConv, flat, [*up, (channels, 6)], decoder_key)
+        self.transposed = stack(TransposedConv, flat, [*up, (channels, 6)], decoder_key)
 
     def encode(
         self, frame: Float[Array, "height width channel"]
@@ -81,9 +81,3 @@ def losses(vae: VAE, frame: Float[Array, "height width channel"], *, key: PRNGKe
     reconstruction = jnp.sum((frame - vae.decode(sample(mean, log_variance, key=key))) ** 2)
     divergence = -0.5 * jnp.sum(1 + log_variance - mean**2 - jnp.exp(log_variance))
     return {"reconstruction": reconstruction, "divergence": jnp.maximum(divergence, FREE_NATS * mean.size)}
-
-
-def _stages(layer: type, inputs: int, stages: list[tuple[int, int]], key: PRNGKeyArray) -> tuple:
-    channels = (inputs, *(outputs for outputs, _ in stages))
-    sizes = zip(channels[:-1], stages, jr.split(key, len(stages)), strict=True)
-    return tuple(layer(before, outputs, size, key=k) for before, (outputs, size), k in sizes)

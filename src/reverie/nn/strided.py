@@ -13,6 +13,7 @@ One image (height, width, channel) at a time.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 Image = Float[Array, "height width inputs"]
@@ -63,6 +64,13 @@ class TransposedConv(eqx.Module):
         woven = phases.transpose(0, 2, 1, 3, 4).reshape(STRIDE * height, STRIDE * width, outputs)
         rows, columns = (STRIDE * (side - 1) + size for side in x.shape[:2])
         return woven[:rows, :columns] + self.bias[None, None]
+
+
+def stack(layer: type, inputs: int, stages: list[tuple[int, int]], key: PRNGKeyArray) -> tuple:
+    """One layer after the other, each with the channels that it gives and its kernel's size."""
+    channels = (inputs, *(outputs for outputs, _ in stages))
+    sizes = zip(channels[:-1], stages, jr.split(key, len(stages)), strict=True)
+    return tuple(layer(before, outputs, size, key=k) for before, (outputs, size), k in sizes)
 
 
 def _glorot_uniform(size: int, inputs: int, outputs: int, key: PRNGKeyArray) -> Array:
