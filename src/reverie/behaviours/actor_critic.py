@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from reverie.maths.distributions import BoundedNormal, Choices, unimix
+from reverie.maths.distributions import BoundedNormal, Choices, split_choices, unimix
 from reverie.maths.scaling import BINS, two_hot_mean
 from reverie.nn.mlp import Head
 from reverie.types import ArraySpec
@@ -38,8 +38,7 @@ class Actor(eqx.Module):
         outputs = self.head(features)
         if self.spec.kind == "continuous":
             return BoundedNormal.from_outputs(*jnp.split(outputs, 2))
-        ends = [sum(self.spec.classes[: i + 1]) for i in range(len(self.spec.classes) - 1)]
-        mixed = [unimix(logits, self.mix) for logits in jnp.split(outputs, ends)]
+        mixed = [unimix(logits, self.mix) for logits in split_choices(outputs, self.spec.classes)]
         return Choices(jnp.concatenate(mixed), self.spec.classes)
 
     def judge(self, features: Float[Array, "feature"], action: Array) -> tuple[Float[Array, ""], Float[Array, ""]]:

@@ -1,25 +1,27 @@
 """A policy that filters what it sees with a world model and acts from the belief.
 
-Every Dreamer acts like this: s_t ~ q(s_t | s_{t-1}, a_{t-1}, o_t), then a_t ~ pi(a_t | s_t). Both are sampled, in
-training and in evaluation alike (DreamerV3, 2025); exploration noise, where a paper adds it, is the method's own.
+Every Dreamer, and PlaNet, acts like this: s_t ~ q(s_t | s_{t-1}, a_{t-1}, o_t), then a_t is chosen from s_t. A state
+is always sampled; how an action is chosen, with what noise and when, is the method's own (`behaviours.choosing`).
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from reverie.behaviours.actor_critic import Actor
 from reverie.maths.distributions import action_vector
-from reverie.models.rssm import RSSM, Belief
-from reverie.protocol import AbstractPolicy
+from reverie.protocol import AbstractPolicy, AbstractWorldModel
 from reverie.rollout import filter_step
+from reverie.types import ArraySpec
 
 
 class Memory(eqx.Module):
     """What the policy carries from step to step: its belief, and the action that leads out of it."""
 
-    belief: Belief
+    belief: Any
     action: Float[Array, "*batch action"]
 
     @property
@@ -29,19 +31,27 @@ class Memory(eqx.Module):
 
 
 class FilterPolicy(AbstractPolicy[Memory]):
-    """The world model's filter and the actor."""
+    """The world model's filter, and `choose(belief, key)`, which gives the action in the form its environment takes.
 
-    world: RSSM
-    actor: Actor
+    `see(observation, key)`, where there is one, is what the observation goes through first.
+    """
+
+    world: AbstractWorldModel[Any]
+    choose: Any
+    spec: ArraySpec = eqx.field(static=True)
+    see: Callable[..., dict[str, Array]] | None = eqx.field(static=True, default=None)
 
     def initial(self) -> Memory:
-        return Memory(self.world.initial(), jnp.zeros(self.actor.spec.width))
+        return Memory(self.world.initial(), jnp.zeros(self.spec.width))
 
     def act(
         self, carry: Memory, observation: dict[str, Array], is_first: Bool[Array, ""], *, key: PRNGKeyArray
     ) -> tuple[Array, Memory]:
         belief_key, action_key = jr.split(key)
+        if self.see is not None:
+            see_key, belief_key = jr.split(belief_key)
+            observation = self.see(observation, key=see_key)
         encoded = self.world.encode(observation)
         belief = filter_step(self.world, carry.belief, carry.action, encoded, is_first, key=belief_key)
-        action = self.actor(belief.features).sample(key=action_key)
-        return action, Memory(belief, action_vector(self.actor.spec, action))
+        action = self.choose(belief, key=action_key)
+        return action, Memory(belief, action_vector(self.spec, action))

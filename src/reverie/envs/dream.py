@@ -99,7 +99,7 @@ class Scene:
 
 
 class Dream(gymnasium.Env[Any, Any]):
-    """One dream. `reset(options={"observation": ...})` begins with what is given, in the model's form by name."""
+    """One dream. `reset(options={"observation": ...})` begins with what is given, by name, or as is."""
 
     def __init__(self, scene: Scene, render_mode: str | None = None) -> None:
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": scene.fps}
@@ -209,13 +209,21 @@ def space_of(spec: ArraySpec) -> gymnasium.Space[Any]:
     return gymnasium.spaces.Box(low, high, spec.shape, np.dtype(spec.dtype).type)
 
 
-def _beginning(scene: Scene, given: Observation | None, random: np.random.Generator, count: int) -> Observation:
+def _beginning(scene: Scene, given: Any, random: np.random.Generator, count: int) -> Observation:
     """What episodes begin with [count, ...]: what is given, or stored first observations drawn at random."""
     if given is not None:
+        if not isinstance(given, Mapping) and len(scene.firsts) == 1:
+            given = dict.fromkeys(scene.firsts, given)  # as the space of a single observation has it
+        if not isinstance(given, Mapping):
+            raise UserError(f"the observation to begin with must be a dict of {', '.join(scene.firsts)}.")
         missing = [name for name in scene.firsts if name not in given]
         if missing:
             raise UserError(f"the observation to begin with lacks {', '.join(missing)}; it has {', '.join(given)}.")
-        return {name: np.stack([np.asarray(given[name], scene.firsts[name].dtype)] * count) for name in scene.firsts}
+        one = {name: np.asarray(given[name], kept.dtype) for name, kept in scene.firsts.items()}
+        for name, kept in scene.firsts.items():
+            if one[name].shape != kept.shape[1:]:
+                raise UserError(f"{name} to begin with must be of shape {kept.shape[1:]}, got {one[name].shape}.")
+        return {name: np.stack([value] * count) for name, value in one.items()}
     chosen = random.integers(len(next(iter(scene.firsts.values()))), size=count)
     return {name: values[chosen] for name, values in scene.firsts.items()}
 

@@ -50,6 +50,11 @@ def action_vector(spec: ArraySpec, action: Array) -> Float[Array, "action"]:
     return jnp.concatenate([jax.nn.one_hot(action[i], n) for i, n in enumerate(spec.classes)])
 
 
+def split_choices(flat: Float[Array, "total"], classes: tuple[int, ...]) -> list[Float[Array, "classes"]]:
+    """What stands side by side, taken apart: one array per choice."""
+    return jnp.split(flat, [sum(classes[: i + 1]) for i in range(len(classes) - 1)])
+
+
 class Choices(eqx.Module):
     """Independent categoricals, element i over `classes[i]` (a discrete or multi-discrete action)."""
 
@@ -57,8 +62,7 @@ class Choices(eqx.Module):
     classes: tuple[int, ...] = eqx.field(static=True)
 
     def _log_probabilities(self) -> list[Float[Array, "classes"]]:
-        ends = [sum(self.classes[: i + 1]) for i in range(len(self.classes) - 1)]
-        return [jax.nn.log_softmax(part) for part in jnp.split(self.logits, ends)]
+        return [jax.nn.log_softmax(part) for part in split_choices(self.logits, self.classes)]
 
     def sample(self, *, key: PRNGKeyArray) -> Int[Array, "variables"]:
         keys = jr.split(key, len(self.classes))

@@ -1,4 +1,4 @@
-"""Adaptive gradient clipping and LaProp, as optax transformations, and one step down a sum of losses.
+"""Adaptive gradient clipping, LaProp and clipped Adam, as optax transformations; one step down a sum of losses.
 
 AGC (Brock et al., arXiv 2102.06171) as DreamerV3 uses it: per parameter tensor, biases and scales included,
 
@@ -7,6 +7,9 @@ AGC (Brock et al., arXiv 2102.06171) as DreamerV3 uses it: per parameter tensor,
 LaProp (Ziyin et al., arXiv 2002.04839): RMSProp first, momentum after, so that momentum averages normalised steps:
 
     v <- b2 v + (1 - b2) g^2;   u = g / (sqrt(v / (1 - b2^t)) + eps);   m <- b1 m + (1 - b1) u;   step = m / (1 - b1^t)
+
+Clipped Adam (Kingma & Ba, arXiv 1412.6980) as PlaNet and the first two Dreamers use it: the whole gradient's norm is
+limited first, and DreamerV2 lets every weight decay by a constant share, whatever the step size.
 """
 
 from collections.abc import Callable
@@ -60,6 +63,12 @@ def laprop(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-20) -> optax.
         return jax.tree.map(lambda m: m / debias1, momentum), LaPropState(count, square, momentum)
 
     return optax.GradientTransformation(initial, update)
+
+
+def clipped_adam(rate: float, *, clip: float, epsilon: float, decay: float = 0.0) -> optax.GradientTransformation:
+    """Adam with step size `rate` on gradients of a norm of at most `clip`; w <- (1 - decay) w with every step."""
+    steps = optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam(eps=epsilon), optax.scale(-rate))
+    return optax.chain(steps, optax.add_decayed_weights(-decay)) if decay else steps
 
 
 def descend(

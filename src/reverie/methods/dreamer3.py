@@ -27,6 +27,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from reverie.behaviours.actor_critic import Actor, Critic, follow
+from reverie.behaviours.choosing import Sampled
 from reverie.behaviours.filter_policy import FilterPolicy
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import Factory
@@ -377,8 +378,8 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
 
 
 def policy(model: Model) -> FilterPolicy:
-    """What acts: the world model's filter and the actor."""
-    return FilterPolicy(model.world, model.actor)
+    """What acts: the world model's filter and samples of the actor."""
+    return FilterPolicy(model.world, Sampled(model.actor), model.actor.spec)
 
 
 def load(run: Run, config: Config, spaces: Spaces) -> Trained:

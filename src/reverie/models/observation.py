@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from reverie.maths.distributions import action_vector
+from reverie.maths.distributions import action_vector, split_choices
 from reverie.maths.scaling import symexp, symlog
 from reverie.nn.image import ImageDecoder, ImageEncoder
 from reverie.nn.linear import Linear
@@ -146,13 +146,14 @@ def reconstruction_loss(spec: ArraySpec, output: Array, target: Array) -> Float[
         return jnp.sum(jnp.square(output - target.astype(jnp.float32) / 255))
     if spec.kind == "vector":
         return jnp.sum(jnp.square(output - symlog(target)))
-    parts = zip(_split(spec, output), _split(spec, action_vector(spec, target)), strict=True)
-    return sum((-jnp.sum(choice * jax.nn.log_softmax(logits)) for logits, choice in parts), jnp.zeros(()))
+    return choices_loss(spec, output, target)
 
 
-def _split(spec: ArraySpec, flat: Float[Array, "width"]) -> list[Array]:
-    ends = [sum(spec.classes[: i + 1]) for i in range(len(spec.classes) - 1)]
-    return jnp.split(flat, ends)
+def choices_loss(spec: ArraySpec, output: Float[Array, "width"], target: Array) -> Float[Array, ""]:
+    """Cross-entropy of all choices of an observation, from their logits side by side."""
+    logits, chosen = (split_choices(flat, spec.classes) for flat in (output, action_vector(spec, target)))
+    parts = zip(logits, chosen, strict=True)
+    return sum((-jnp.sum(choice * jax.nn.log_softmax(logit)) for logit, choice in parts), jnp.zeros(()))
 
 
 def as_shown(spec: ArraySpec, output: Array) -> Array:
@@ -161,4 +162,4 @@ def as_shown(spec: ArraySpec, output: Array) -> Array:
         return jnp.round(jnp.clip(output, 0, 1) * 255).astype(jnp.uint8)
     if spec.kind == "vector":
         return symexp(output)
-    return jnp.stack([jnp.argmax(logits) for logits in _split(spec, output)]).astype(jnp.int32)
+    return jnp.stack([jnp.argmax(logits) for logits in split_choices(output, spec.classes)]).astype(jnp.int32)

@@ -5,8 +5,10 @@
     save, restore       everything here that a checkpoint needs, next to the trainer's own state
 
 Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates,
-once the replay holds batch * length windows. Batches are drawn one stack ahead, by a thread, from the rows inserted
-when the stack before was taken; latents are read when it is taken. It all depends on counters, never on timing.
+once the replay holds batch * length windows (or `prefill` rows, if that is more); every episode that ends to so many
+more.
+Batches are drawn one stack ahead, by a thread, from the rows inserted when the stack before was taken; latents are read
+when it is taken. It all depends on counters, never on timing.
 """
 
 import math
@@ -36,6 +38,8 @@ from reverie.run.run import Run
 from reverie.run.settings import check_range
 from reverie.types import Sequence, Step
 
+LONGEST = 10_000
+"""Rows of an episode at most, where its end is what entitles to updates: the replay keeps as many for late draws."""
 LEAST_RATIO = 1e-3
 """Replayed steps per agent step below which it is nothing; rows must be kept until their batch comes."""
 
@@ -50,6 +54,12 @@ class ExperienceConfig:
     """Processes that host them; 0: the trainer's own."""
     train_ratio: float = 256.0
     """Replayed steps per agent step; updates per agent step are train_ratio / (batch * length)."""
+    updates_per_episode: int = 0
+    """Updates when an episode ends, on top of those of the train ratio (PlaNet's 100)."""
+    prefill: int = 0
+    """Agent steps before the first update."""
+    pretrain: int = 1
+    """Updates that are due then."""
     capacity: int = 5_000_000
     """Agent steps kept in the replay."""
     gibibytes: float = 8.0
@@ -58,8 +68,8 @@ class ExperienceConfig:
     """Updates per compiled call; they share the latents stored before it."""
 
     def __post_init__(self) -> None:
-        check_range(self, ("environments", "capacity", "dispatch"), 1)
-        check_range(self, ("workers", "train_ratio", "gibibytes"), 0)
+        check_range(self, ("environments", "capacity", "dispatch", "pretrain"), 1)
+        check_range(self, ("workers", "train_ratio", "gibibytes", "updates_per_episode", "prefill"), 0)
         if 0 < self.train_ratio < LEAST_RATIO:
             raise ValueError(
                 f"ExperienceConfig.train_ratio must be 0, or at least {LEAST_RATIO:g}; got {self.train_ratio}"
@@ -87,6 +97,7 @@ class Experience:
         config: how much.
         batch, length: windows per update, and steps of each that losses are taken of.
         seed: of environments, draws and actions.
+        online: whether every row is replayed once before others are drawn again (DreamerV3's).
     """
 
     def __init__(
@@ -98,7 +109,9 @@ class Experience:
         batch: int,
         length: int,
         seed: int,
+        online: bool = True,
     ) -> None:
+        self._online = online
         self._config, self._batch, self._length, self._seed = config, batch, length, seed
         self._pool = Pool(environment, options, count=config.environments, workers=config.workers, seed=seed)
         self._prefetch: Prefetch | None = None
@@ -128,6 +141,11 @@ class Experience:
         self._elsewhere += lengths * self._pool.repeat
 
     @property
+    def filling(self) -> bool:
+        """Whether there is not enough yet to learn from."""
+        return self._prefetch is None and len(self._replay) < max(self._batch * self._length, self._config.prefill)
+
+    @property
     def owing(self) -> bool:
         """Whether a stack is due."""
         return self._prefetch is not None and self._owed >= self._config.dispatch
@@ -150,8 +168,9 @@ class Experience:
                 f"{self._batch} sequences of {self._length} steps need {needed:,}. Raise --config.experience.{limit}."
             )
         self._replay = Replay(
-            self.spaces, latents, streams=streams, length=rows, capacity=capacity, seed=self._seed, lag=lag
-        )
+            self.spaces, latents, streams=streams, length=rows, capacity=capacity, seed=self._seed, lag=lag,
+            online=self._online,
+        )  # fmt: skip
         self._collector = Collector(self._pool, self._replay)
         self._acting = Acting(policy, streams, remember, key=key)
 
@@ -159,6 +178,8 @@ class Experience:
     def _lag(self) -> int:
         """Rows per environment that are added while the batches of a stack wait for their turn."""
         config = self._config
+        if config.updates_per_episode:
+            return LONGEST
         if not config.train_ratio:
             return 0  # nothing is ever drawn
         rows = config.dispatch * self._batch * self._length / (config.train_ratio * config.environments)
@@ -169,13 +190,14 @@ class Experience:
         if self.owing:
             return []
         episodes = self._collector.step(lambda row: self._acting(policy, row))
-        ready = self._config.train_ratio and len(self._replay) >= self._batch * self._length
-        if self._prefetch is None and ready:
-            self._draw_ahead([self._replay.inserted] * self._config.dispatch)
-            self._owed = 1.0
+        config = self._config
+        learns = config.train_ratio or config.updates_per_episode
+        if self._prefetch is None and learns and not self.filling:
+            self._draw_ahead([self._replay.inserted] * config.dispatch)
+            self._owed = float(config.pretrain)
         if self._prefetch is not None:
-            replayed = self._pool.count * self._config.train_ratio
-            self._owed += replayed / (self._batch * self._length)
+            self._owed += self._pool.count * config.train_ratio / (self._batch * self._length)
+            self._owed += config.updates_per_episode * len(episodes)
         return episodes
 
     def batches(self, give_way: Callable[[], bool] = lambda: False) -> Iterator[Stack]:

@@ -1,11 +1,12 @@
-"""An outside library learns in a dream: PPO of Stable-Baselines3 in a run's model, then episodes in the real world.
+"""An outside library learns in a dream: Stable-Baselines3 in a run's model, then episodes in the real world.
 
     pip install torch==2.13.0 stable-baselines3==2.9.2
-    reverie train dreamer3 CartPole-v1 --steps 24000 --run runs/cartpole
-    python examples/ppo_in_a_dream.py runs/cartpole CartPole-v1
+    reverie train dreamer3 Pendulum-v1 --steps 30000 --run runs/pendulum
+    python examples/stable_baselines_in_a_dream.py runs/pendulum Pendulum-v1
 
-PPO never sees the real world: it is handed `gymnasium.make("reverie/Dream-v0", run=...)`, like any environment.
-`reverie verify ppo-in-a-dream` does all of it again; the last line printed is what that row is made of.
+SAC (PPO, where actions are choices) never sees the real world while it learns: it is handed
+`gymnasium.make("reverie/Dream-v0", run=...)`, like any environment. `reverie verify sac-in-a-dream` does it all again;
+the last line printed is what that row is made of.
 """
 
 import argparse
@@ -14,8 +15,10 @@ import sys
 import time
 from itertools import accumulate
 
+import gymnasium
+
 try:
-    from stable_baselines3 import PPO
+    from stable_baselines3 import PPO, SAC
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.evaluation import evaluate_policy
 except ImportError as error:
@@ -29,13 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a run of a method whose model decodes what it dreams, and its rewards")
     parser.add_argument("environment", help="the real world, for the evaluation")
-    parser.add_argument("--steps", type=int, default=50_000, help="dreamt (50000)")
+    parser.add_argument("--steps", type=int, default=15_000, help="dreamt (15000)")
     parser.add_argument("--episodes", type=int, default=100, help="of evaluation (100)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
-    dream = make_vec_env("reverie/Dream-v0", n_envs=4, seed=arguments.seed, env_kwargs={"run": arguments.run})
-    agent = PPO("MlpPolicy", dream, n_steps=256, seed=arguments.seed, device="cpu")
+    dream = make_vec_env("reverie/Dream-v0", n_envs=1, seed=arguments.seed, env_kwargs={"run": arguments.run})
+    learns = PPO if isinstance(dream.action_space, gymnasium.spaces.Discrete) else SAC
+    agent = learns("MlpPolicy", dream, seed=arguments.seed, device="cpu")
     began = time.perf_counter()
     agent.learn(arguments.steps)
     seconds = time.perf_counter() - began
@@ -47,7 +51,7 @@ def main() -> None:
 
 
 def dreamt(dream) -> list[tuple[int, float]]:
-    """(step, return) of every dream, in order; a step of all four counts four."""
+    """(step, return) of every dream, in order."""
     lengths, returns = dream.env_method("get_episode_lengths"), dream.env_method("get_episode_rewards")
     ends = [[dream.num_envs * step for step in accumulate(one)] for one in lengths]
     return sorted(

@@ -1,0 +1,96 @@
+"""From a belief to an action: how an actor's distribution is used while acting.
+
+    Sampled    DreamerV3 (2025): a sample, always
+    Mode       Dreamer 1 (arXiv 1912.01603), DreamerV2 (arXiv 2010.02193): where it counts, the mode
+    Explored   the same while they learn: a sample, with noise. Numbers: N(0, noise) is added, then they are clipped to
+               [-1, 1]; choices: each is uniform with probability `noise`
+    AtFirst    anything, but uniform at random as long as it says so: the papers' first episodes
+
+Each is a function of a belief and a key that gives the action in the form its environment takes.
+"""
+
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from reverie.behaviours.actor_critic import Actor
+from reverie.behaviours.plain_actor import PlainActor
+from reverie.maths.distributions import split_choices
+from reverie.types import ArraySpec
+
+
+class Believing(Protocol):
+    """A belief with what its heads read."""
+
+    @property
+    def features(self) -> Float[Array, "feature"]: ...
+
+
+class Sampled(eqx.Module):
+    """A sample of the actor."""
+
+    actor: Actor
+
+    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+        return self.actor(belief.features).sample(key=key)
+
+
+class Mode(eqx.Module):
+    """The mode of the actor."""
+
+    actor: PlainActor
+
+    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+        return action_of(self.actor.spec, self.actor(belief.features).mode(key=key))
+
+
+class Explored(eqx.Module):
+    """A sample of the actor, with noise."""
+
+    actor: PlainActor
+    noise: Float[Array, ""]
+
+    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+        sample_key, noise_key = jr.split(key)
+        action = action_of(self.actor.spec, self.actor(belief.features).sample(key=sample_key))
+        return noisy(self.actor.spec, action, self.noise, key=noise_key)
+
+
+class AtFirst(eqx.Module):
+    """At random, or by `choose`."""
+
+    choose: Any
+    spec: ArraySpec = eqx.field(static=True)
+    random: Bool[Array, ""]
+
+    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+        random_key, key = jr.split(key)
+        anything = uniform(self.spec, key=random_key)
+        return jnp.where(self.random, anything, self.choose(belief, key=key))
+
+
+def action_of(spec: ArraySpec, vector: Float[Array, "action"]) -> Array:
+    """The action that a vector stands for, in the form its environment takes."""
+    if spec.kind == "continuous":
+        return vector.reshape(spec.shape)
+    return jnp.stack([jnp.argmax(part) for part in split_choices(vector, spec.classes)]).astype(jnp.int32)
+
+
+def uniform(spec: ArraySpec, *, key: PRNGKeyArray) -> Array:
+    """Any action."""
+    if spec.kind == "continuous":
+        return jr.uniform(key, spec.shape, minval=-1.0)
+    return jr.randint(key, spec.shape, 0, jnp.asarray(spec.classes))
+
+
+def noisy(spec: ArraySpec, action: Array, amount: Float[Array, ""], *, key: PRNGKeyArray) -> Array:
+    """Numbers with normal noise, clipped; choices of which each is redrawn with that probability."""
+    if spec.kind == "continuous":
+        return jnp.clip(action + amount * jr.normal(key, action.shape), -1, 1)
+    which_key, what_key = jr.split(key)
+    redrawn = jax.random.bernoulli(which_key, amount, action.shape)
+    return jnp.where(redrawn, uniform(spec, key=what_key), action)
