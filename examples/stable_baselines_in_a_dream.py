@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a run of a method whose model decodes what it dreams, and its rewards")
     parser.add_argument("environment", help="the real world, for the evaluation")
-    parser.add_argument("--steps", type=int, default=15_000, help="dreamt (15000)")
+    parser.add_argument("--steps", type=int, default=30_000, help="dreamt (30000)")
     parser.add_argument("--episodes", type=int, default=100, help="of evaluation (100)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
