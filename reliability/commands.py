@@ -19,7 +19,24 @@ _DREAMER3 = {
     "config.experience": {"environments": 4, "train-ratio": 2, "dispatch": 2, "capacity": 500},
 }
 
-
+_BEFORE = {"batch": 2, "length": 4, "units": 8, "depth": 1}
+_COLLECTED = {"environments": 4, "train-ratio": 2, "dispatch": 2, "capacity": 500, "prefill": 20, "gibibytes": 1}
+_DREAMER2 = {
+    "config": _BEFORE | {"horizon": 2, "layers": 1},
+    "config.rssm": {"deter": 8, "hidden": 8, "stoch": 2, "classes": 4},
+    "config.experience": _COLLECTED,
+}
+_DREAMER1 = {
+    "config": _BEFORE | {"horizon": 2},
+    "config.rssm": {"deter": 8, "hidden": 8, "stoch": 2},
+    "config.experience": _COLLECTED,
+}
+_PLANET = {
+    "config": _BEFORE | {"horizon": 2},
+    "config.rssm": {"deter": 8, "hidden": 8, "stoch": 2},
+    "config.planner": {"candidates": 4, "elites": 2, "iterations": 2},
+    "config.experience": _COLLECTED | {"updates-per-episode": 1},
+}
 _VMC = {
     "config": {"frames": 150, "latents": 2, "units": 4, "depth": 1, "generations": 10000, "evaluate-every": 2}
     | {"vision-batch": 4, "vision-epochs": 1, "memory-batch": 2, "memory-length": 10, "memory-epochs": 1}
@@ -46,6 +63,9 @@ def _flags(settings: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
 
 METHODS = [
     Method("dreamer3", "CartPole-v1", _flags(_DREAMER3), 6000, laden=("--config.experience.train-ratio=16000",)),
+    Method("dreamer2", "CartPole-v1", _flags(_DREAMER2), 6000),
+    Method("dreamer1", "CartPole-v1", _flags(_DREAMER1), 6000),
+    Method("planet", "CartPole-v1", _flags(_PLANET), 6000),
     Method("vmc", "CartPole-v1", ("--environment.pixels", *_flags(_VMC)), 2000),
 ]
 STEPS = 1500

@@ -63,7 +63,7 @@ def train(
     """Train a method in an environment, from scratch or from where the same call was interrupted.
 
     Args:
-        method: `dreamer3` or `vmc`.
+        method: `planet`, `dreamer1`, `dreamer2`, `dreamer3` or `vmc`.
         environment: a Gymnasium id, `module:Class`, or your class or function itself.
         size: one dial for the whole method: nano, tiny, 1m, 12m, 25m, 50m, 100m, 200m, 400m.
         steps: train until so many steps of the simulator.

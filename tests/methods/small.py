@@ -31,7 +31,7 @@ def stack_of(spaces: Spaces) -> Stack:
     flags[0, 1, 1] = flags[1, 0, 3] = flags[2, 1, 2] = True
     observation = {"vector": random.normal(size=(*shape, 3)).astype(np.float32)}
     if "image" in spaces.observation:
-        observation["image"] = random.integers(0, 256, (*shape, 4, 4, 1), np.uint8)
+        observation["image"] = random.integers(0, 256, (*shape, *spaces.observation["image"].shape), np.uint8)
     if spaces.action.kind == "discrete":
         action = random.integers(0, spaces.action.classes, (*shape, len(spaces.action.classes)), np.int32)
     else:

@@ -9,7 +9,7 @@
 Each is a function of a belief and a key that gives the action in the form its environment takes.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,19 +23,12 @@ from reverie.maths.distributions import split_choices
 from reverie.types import ArraySpec
 
 
-class Believing(Protocol):
-    """A belief with what its heads read."""
-
-    @property
-    def features(self) -> Float[Array, "feature"]: ...
-
-
 class Sampled(eqx.Module):
     """A sample of the actor."""
 
     actor: Actor
 
-    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+    def __call__(self, belief: Any, *, key: PRNGKeyArray) -> Array:
         return self.actor(belief.features).sample(key=key)
 
 
@@ -44,7 +37,7 @@ class Mode(eqx.Module):
 
     actor: PlainActor
 
-    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+    def __call__(self, belief: Any, *, key: PRNGKeyArray) -> Array:
         return action_of(self.actor.spec, self.actor(belief.features).mode(key=key))
 
 
@@ -54,7 +47,7 @@ class Explored(eqx.Module):
     actor: PlainActor
     noise: Float[Array, ""]
 
-    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+    def __call__(self, belief: Any, *, key: PRNGKeyArray) -> Array:
         sample_key, noise_key = jr.split(key)
         action = action_of(self.actor.spec, self.actor(belief.features).sample(key=sample_key))
         return noisy(self.actor.spec, action, self.noise, key=noise_key)
@@ -67,7 +60,7 @@ class AtFirst(eqx.Module):
     spec: ArraySpec = eqx.field(static=True)
     random: Bool[Array, ""]
 
-    def __call__(self, belief: Believing, *, key: PRNGKeyArray) -> Array:
+    def __call__(self, belief: Any, *, key: PRNGKeyArray) -> Array:
         random_key, key = jr.split(key)
         anything = uniform(self.spec, key=random_key)
         return jnp.where(self.random, anything, self.choose(belief, key=key))

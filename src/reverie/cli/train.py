@@ -35,7 +35,7 @@ class Train(Generic[Config]):
     config: Config
     """The settings of the method, at the chosen size."""
     method: Annotated[str, Positional, arg(metavar="METHOD", help_behavior_hint="")] = ""
-    """The method: dreamer3 or vmc."""
+    """The method: planet, dreamer1, dreamer2, dreamer3 or vmc."""
     env: Annotated[str, Positional, arg(metavar="ENV", help_behavior_hint="")] = ""
     """A Gymnasium id (`reverie envs list`), or a class of yours: module:Class."""
     size: str = "nano"

@@ -5,8 +5,7 @@
     save, restore       everything here that a checkpoint needs, next to the trainer's own state
 
 Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates,
-once the replay holds batch * length windows (or `prefill` rows, if that is more); every episode that ends to so many
-more.
+once the replay holds batch * length windows, or `prefill` rows. An episode that ends may entitle to more updates.
 Batches are drawn one stack ahead, by a thread, from the rows inserted when the stack before was taken; latents are read
 when it is taken. It all depends on counters, never on timing.
 """
@@ -57,7 +56,7 @@ class ExperienceConfig:
     updates_per_episode: int = 0
     """Updates when an episode ends, on top of those of the train ratio (PlaNet's 100)."""
     prefill: int = 0
-    """Agent steps before the first update."""
+    """Agent steps before the first update, of random play where a method begins with that. 0: enough for a batch."""
     pretrain: int = 1
     """Updates that are due then."""
     capacity: int = 5_000_000
@@ -143,7 +142,9 @@ class Experience:
     @property
     def filling(self) -> bool:
         """Whether there is not enough yet to learn from."""
-        return self._prefetch is None and len(self._replay) < max(self._batch * self._length, self._config.prefill)
+        streams, prefill = self._config.environments, self._config.prefill
+        needed = max(prefill, streams * (self._length + 1)) if prefill else self._batch * self._length
+        return self._prefetch is None and len(self._replay) < needed
 
     @property
     def owing(self) -> bool:
