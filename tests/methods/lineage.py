@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from methods.small import BATCH, HORIZON, KEY, NUMBERS, TIME, VECTOR
@@ -12,6 +13,7 @@ from parameters import random_parameters
 from reverie.methods import dreamer1, dreamer2
 from reverie.models.discrete_rssm import DiscreteRSSMConfig
 from reverie.models.gaussian_rssm import GaussianRSSMConfig
+from reverie.nn.perceptron import Perceptron
 from reverie.types import ArraySpec, Spaces
 
 SHAPE: dict[str, Any] = {"depth": 2, "units": 4, "batch": BATCH, "length": TIME, "horizon": HORIZON + 1}
@@ -59,6 +61,18 @@ def learner_of(small: Small, spaces: Spaces) -> Any:
     if small.module is dreamer2:
         parts["slow_critic"] = random_parameters(small.module.build, spaces, small.config, seed=1).critic
     return small.module.Learner(**parts)
+
+
+def table(rows: Any) -> Perceptron:
+    """Answers with a row of numbers for each one-hot feature."""
+    weight = jnp.asarray(rows, jnp.float32)
+    blank = Perceptron(*weight.shape[:1], 1, 0, weight.shape[1], activation="elu", key=KEY)
+    return eqx.tree_at(lambda it: (it.out.weight, it.out.bias), blank, (weight, jnp.zeros(weight.shape[1])))
+
+
+def column(*numbers: float) -> Perceptron:
+    """Answers with a number for each one-hot feature."""
+    return table([[number] for number in numbers])
 
 
 def reached(model: Any, slow_critic: Any = None) -> set[str]:
