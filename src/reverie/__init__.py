@@ -2,10 +2,10 @@
 
 method      representation     dynamics                        learns by                          behaviour
 planet      any observation    Gaussian RSSM, GRU              reconstruction, reward, KL         plans, by CEM
-dreamer1    any observation    Gaussian RSSM, GRU              the same                           actor-critic, gradients
+dreamer1    any observation    Gaussian RSSM, GRU              the same                           actor-critic: gradient
                                                                                                   through the dynamics
-dreamer2    any observation    categorical RSSM, GRU           the same, KL balanced              actor-critic, REINFORCE
-                                                                                                  or those gradients
+dreamer2    any observation    categorical RSSM, GRU           the same, KL balanced              actor-critic, either
+                                                                                                  REINFORCE or gradient
 dreamer3    any observation    categorical RSSM, block GRU     reconstruction, reward, balanced   actor-critic on
                                                                KL, replay critic                  imagined trajectories
 vmc         frames: VAE        LSTM, mixture of Gaussians      reconstruction; likelihood         linear, evolved in the

@@ -140,13 +140,14 @@ def evaluate(
     return result
 
 
-def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[float] = ()) -> Media:
+def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[float] = (), steps: int = 300) -> Media:
     """The learning curve, films of the agent and of its dreams, into the run's `media`; of weights, `./NAME/media`.
 
     Args:
         agent: what acts and dreams.
         goal: drawn as a line, if given.
         temperatures: of dreams side by side, of a model that has one; the paper's, if not given.
+        steps: that these dreams go on for.
     """
     opened = Run.open(agent.run)
     about = opened.manifest
@@ -154,7 +155,7 @@ def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[floa
     folder = Path.cwd() / agent.run.name if exported.is_one(agent.run) else agent.run
     return media(
         folder, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal,
-        temperatures=temperatures,
+        temperatures=temperatures, steps=steps,
     )  # fmt: skip
 
 

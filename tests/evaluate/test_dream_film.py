@@ -8,6 +8,7 @@ import pytest
 from reverie.behaviours.controller import obeyed_in
 from reverie.behaviours.exploration import HeldPolicy
 from reverie.errors import UserError
+from reverie.evaluate import dream_film
 from reverie.evaluate.dream_film import dreams_film
 from reverie.methods import vmc
 from reverie.protocol import Trained
@@ -33,6 +34,13 @@ def test_it_lasts_as_long_as_the_longest_of_them() -> None:
     assert len(endless) == 12
     assert not np.array_equal(endless[3], endless[7])
     assert len(dreams_film(trained(100.0), FIRST, (0.1, 2.0), caption="both", steps=12)) == 1
+
+
+def test_a_long_one_is_shown_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained(-100.0)
+    whole = dreams_film(model, FIRST, (1.0,), caption="", steps=11)
+    monkeypatch.setattr(dream_film, "STEPS", 4)
+    np.testing.assert_array_equal(dreams_film(model, FIRST, (1.0,), caption="", steps=11), whole[::3])
 
 
 def test_a_temperature_is_what_they_differ_in() -> None:

@@ -1,7 +1,7 @@
 """Dreamer's own: its counts, and its returns and behaviour losses with the hand-computed numbers of the paper's sheet.
 
-Elsewhere: what it shares with the other methods before DreamerV3 (`test_lineage`), whether it learns
-(`test_lineage_toys`).
+Elsewhere: what it shares with the other methods before DreamerV3 (`test_planet_and_later`), whether it learns
+(`test_planet_and_later_toys`).
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """DreamerV2's own: its counts, its slow critic, returns and behaviour losses with the sheet's hand-computed numbers.
 
-Elsewhere: what it shares with the other methods before DreamerV3 (`test_lineage`), whether it learns
-(`test_lineage_toys`).
+Elsewhere: what it shares with the other methods before DreamerV3 (`test_planet_and_later`), whether it learns
+(`test_planet_and_later_toys`).
 """
 
 from dataclasses import replace

@@ -27,6 +27,7 @@ from reverie.rollout import filter_step, rollout_policy
 TEMPERATURES = (0.1, 0.5, 1.0, 1.15, 1.3)
 """The paper's."""
 STEPS = 300
+"""And frames at most: of longer dreams every second, third, ... step is shown."""
 WIDTH = 760
 """Pixels of the whole film, about."""
 
@@ -60,8 +61,9 @@ def dreams_film(
         panels.append(Panel(fit(shown, WIDTH // len(temperatures)), ((0, name, DREAM), *after)))
         ends.append(end)
     last = min(steps, max(ends) + 1)
-    panels = [Panel(panel.frames[:last], panel.titles) for panel in panels]
-    return compose(panels, caption=caption, notes=[f"step {time + 1}" for time in range(last)])
+    every = -(-last // STEPS)
+    panels = [Panel(p.frames[:last:every], tuple((-(-t // every), *about) for t, *about in p.titles)) for p in panels]
+    return compose(panels, caption=caption, notes=[f"step {time + 1}" for time in range(0, last, every)])
 
 
 @eqx.filter_jit

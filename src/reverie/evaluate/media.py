@@ -21,7 +21,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
 from reverie.errors import UserError
 from reverie.evaluate import plots, video
-from reverie.evaluate.dream_film import TEMPERATURES, dreams_film
+from reverie.evaluate.dream_film import STEPS, TEMPERATURES, dreams_film
 from reverie.evaluate.film import REALITY, Panel, compose, fit
 from reverie.evaluate.open_loop import OpenLoop, open_loop
 from reverie.evaluate.open_loop_film import film
@@ -55,6 +55,7 @@ def media(
     goal: float | None = None,
     seed: int = 0,
     temperatures: Sequence[float] = (),
+    steps: int = STEPS,
 ) -> Media:
     """Writes all that can be shown of a run into `folder`/media; `metrics` are the rows of its metrics.jsonl."""
     folder, result = folder / "media", Media()
@@ -65,7 +66,7 @@ def media(
         result.files += write_film(folder, "agent", *_agent_film(recording, recording.frames, title))
     if hasattr(trained.model, "temperature"):
         first = {name: values[0] for name, values in recording.sequence.observation.items()}
-        frames = dreams_film(trained, first, temperatures or TEMPERATURES, caption=title)
+        frames = dreams_film(trained, first, temperatures or TEMPERATURES, caption=title, steps=steps)
         result.files += write_film(folder, "dreams", frames, recording.fps)
     with _or_missing(result, "dream"):
         dream = dream_of(trained, recording)

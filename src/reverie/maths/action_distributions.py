@@ -32,7 +32,7 @@ class TanhNormal(eqx.Module):
     std: Float[Array, "action"]
 
     @classmethod
-    def from_outputs(cls, outputs: Float[Array, "two_actions"]) -> "TanhNormal":
+    def from_outputs(cls, outputs: Float[Array, "two_action"]) -> "TanhNormal":
         mean, std = jnp.split(outputs, 2)
         return cls(MEAN_SCALE * jnp.tanh(mean / MEAN_SCALE), jax.nn.softplus(std + RAW_STD) + LEAST_STD)
 
@@ -57,7 +57,7 @@ class TruncatedNormal(eqx.Module):
     std: Float[Array, "action"]
 
     @classmethod
-    def from_outputs(cls, outputs: Float[Array, "two_actions"]) -> "TruncatedNormal":
+    def from_outputs(cls, outputs: Float[Array, "two_action"]) -> "TruncatedNormal":
         mean, std = jnp.split(outputs, 2)
         return cls(jnp.tanh(mean), 2 * jax.nn.sigmoid(std / 2) + 0.1)
 

@@ -182,7 +182,7 @@ def imagine(model: Model, states: GaussianBelief, config: Config, *, key: PRNGKe
 
 def behaviour_losses(
     model: Model, imagined: Imagined, config: Config
-) -> tuple[dict[str, Float[Array, "start _"]], dict[str, Array]]:
+) -> tuple[dict[str, Float[Array, "start _horizon"]], dict[str, Array]]:
     """The actor's and the critic's at f_1 ... f_{H-1}."""
     sg, features = jax.lax.stop_gradient, imagined.features
     frozen = sg(model)

@@ -193,7 +193,7 @@ def share_of_reinforce(spec: ArraySpec, config: Config) -> float:
 
 def behaviour_losses(
     model: Model, slow_critic: Perceptron, imagined: Imagined, first_survival: Float[Array, "start"], config: Config
-) -> tuple[dict[str, Float[Array, "start _"]], dict[str, Array]]:
+) -> tuple[dict[str, Float[Array, "start _horizon"]], dict[str, Array]]:
     """The actor's at f_0 ... f_{H-2}, the critic's at f_0 ... f_{H-1}."""
     sg, features = jax.lax.stop_gradient, imagined.features
     frozen = sg(model)

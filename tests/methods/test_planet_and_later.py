@@ -1,6 +1,6 @@
 """What holds of every method before DreamerV3: what is aligned with what, which loss moves what, what one update does.
 
-Elsewhere: each method's own (`test_dreamer1`, `test_dreamer2`), whether they learn (`test_lineage_toys`).
+Elsewhere: each method's own (`test_dreamer1`, `test_dreamer2`), whether they learn (`test_planet_and_later_toys`).
 """
 
 from dataclasses import replace
