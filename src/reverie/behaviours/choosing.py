@@ -9,7 +9,7 @@
 Each is a function of a belief and a key that gives the action in the form its environment takes.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -23,6 +23,7 @@ from reverie.maths.distributions import split_choices
 from reverie.types import ArraySpec
 
 
+@runtime_checkable
 class Believing(Protocol):
     """A belief with what its heads read."""
 
