@@ -7,6 +7,7 @@ import pytest
 from parameters import random_parameters
 
 from reverie.behaviours.actor_critic import Actor
+from reverie.behaviours.choosing import Sampled
 from reverie.behaviours.filter_policy import FilterPolicy, Memory
 from reverie.maths.distributions import action_vector
 from reverie.models.observation import ObservationEncoder
@@ -28,7 +29,7 @@ def policy(request):
     spec = ACTIONS[request.param]
     encoder = random_parameters(ObservationEncoder, SPECS, units=6, depth=1, multipliers=(1,), dtype="float32")
     world = random_parameters(RSSM, encoder, spec.width, CONFIG)
-    return FilterPolicy(world, random_parameters(Actor, CONFIG.features, 8, spec, mix=0.01))
+    return FilterPolicy(world, Sampled(random_parameters(Actor, CONFIG.features, 8, spec, mix=0.01)), spec)
 
 
 @eqx.filter_jit
@@ -51,14 +52,14 @@ def same(ours, theirs):
 
 
 def test_it_filters_with_its_own_last_action_and_acts_from_the_belief(policy, acted):
-    spec, world = policy.actor.spec, policy.world
+    spec, world = policy.spec, policy.world
     belief, previous = world.initial(), jnp.zeros(spec.width)
     for t, (action, memory) in enumerate(acted):
         belief_key, action_key = jr.split(KEYS[t])
         code = world.encode({"vector": jnp.asarray(SEEN[t])})
         belief = filter_step(world, belief, previous, code, IS_FIRST[t], key=belief_key)
         same(memory.belief, belief)
-        same(action, policy.actor(belief.features).sample(key=action_key))
+        same(action, policy.choose(belief, key=action_key))
         previous = action_vector(spec, action)
         same(memory.action, previous)
         assert (action.shape, action.dtype) == (spec.shape, spec.dtype)
@@ -77,7 +78,7 @@ def test_within_an_episode_it_remembers(policy, acted):
 def test_it_begins_with_nothing(policy):
     initial = policy.initial()
     assert isinstance(initial, Memory)
-    assert initial.action.shape == (policy.actor.spec.width,)
+    assert initial.action.shape == (policy.spec.width,)
     assert not any(leaf.any() for leaf in jax.tree.leaves(initial))
 
 
@@ -92,3 +93,22 @@ def test_latents_are_the_belief_s(acted):
     memory = acted[-1][1]
     np.testing.assert_array_equal(memory.latents["deter"], memory.belief.deter)
     np.testing.assert_array_equal(memory.latents["stoch"], np.argmax(memory.belief.stoch, -1))
+
+
+def grainy(observation, *, key):
+    """Noise on what is seen."""
+    return {name: value + jr.normal(key, value.shape) for name, value in observation.items()}
+
+
+def test_what_is_seen_goes_through_see_first(policy):
+    """With a key of its own: neither the belief's nor the action's."""
+    seeing = FilterPolicy(policy.world, policy.choose, policy.spec, see=grainy)
+    belief_key, action_key = jr.split(KEYS[0])
+    see_key, belief_key = jr.split(belief_key)
+    code = policy.world.encode(grainy({"vector": jnp.asarray(SEEN[0])}, key=see_key))
+    belief = filter_step(
+        policy.world, policy.world.initial(), jnp.zeros(policy.spec.width), code, IS_FIRST[0], key=belief_key
+    )
+    action, memory = act(seeing, seeing.initial(), jnp.asarray(SEEN[0]), IS_FIRST[0], KEYS[0])
+    same(memory.belief, belief)
+    same(action, policy.choose(belief, key=action_key))

@@ -161,10 +161,42 @@ def test_what_cannot_be_dreamt_is_refused() -> None:
         scene({"decode": HEADS["decode"]})
     with pytest.raises(UserError, match="no first observation"):
         scene(firsts={"place": np.zeros((0, 2), np.float32)})
-    with pytest.raises(UserError, match="lacks place; it has eye"):
-        Dream(scene()).reset(options={"observation": {"eye": np.zeros(2)}})
     with pytest.raises(gymnasium.error.ResetNeeded):
         Dream(scene()).step(0)
+
+
+@pytest.mark.parametrize("given", [np.array([3.0, 1.0]), np.array([3, 1]), [3.0, 1.0], {"place": (3.0, 1.0)}], ids=str)
+def test_the_only_observation_may_be_given_as_it_is(given) -> None:
+    """Of any kind of number; of many dreams, each begins with it."""
+    options = {"observation": given}
+    assert Dream(scene()).reset(options=options)[0].tolist() == [3.0, 1.0]
+    shown, _ = VectorDream(scene(), 3).reset(options=options)
+    assert (shown.tolist(), shown.dtype) == ([[3.0, 1.0]] * 3, np.float32)
+
+
+TWO = {"place": FIRSTS["place"], "mark": np.array([[1], [2], [0]], np.int32)}
+
+
+@pytest.mark.parametrize(
+    ("firsts", "given", "message"),
+    [
+        (FIRSTS, np.zeros(3), r"place to begin with must be of shape \(2,\), got \(3,\)"),
+        (FIRSTS, 1.0, r"of shape \(2,\), got \(\)"),
+        (FIRSTS, {"place": np.zeros((1, 2))}, r"of shape \(2,\), got \(1, 2\)"),
+        (FIRSTS, {"eye": np.zeros(2)}, "lacks place; it has eye"),
+        (FIRSTS, "nowhere", "place to begin with must be an array of float32"),
+        (FIRSTS, [[1.0], [1.0, 2.0]], "place to begin with must be an array of float32"),
+        (TWO, np.zeros(2), "must be a dict of place, mark"),
+        (TWO, {"place": np.zeros(2)}, "lacks mark; it has place"),
+        (TWO, {"place": np.zeros(2), "mark": [0.5]}, "mark to begin with must be int32, and not all of it is"),
+        (TWO, {"place": np.zeros(2), "mark": [2**40]}, "mark to begin with must be int32, and not all of it is"),
+    ],
+)
+def test_what_no_dream_can_begin_with_is_refused(firsts, given, message) -> None:
+    spaces = Spaces({**SPACES.observation, "mark": ArraySpec("discrete", (1,), (3,))}, SPACES.action)
+    for dreams in (Dream(scene(firsts=firsts, spaces=spaces)), VectorDream(scene(firsts=firsts, spaces=spaces), 2)):
+        with pytest.raises(UserError, match=message):
+            dreams.reset(options={"observation": given})
 
 
 def test_another_temperature() -> None:

@@ -13,6 +13,7 @@ from reverie.maths.distributions import (
     Choices,
     action_vector,
     sample_index,
+    split_choices,
     straight_through,
     unimix,
 )
@@ -93,6 +94,13 @@ def test_action_vector(spec, action, expected):
     vector = action_vector(spec, jnp.asarray(action))
     assert vector.dtype == jnp.float32
     np.testing.assert_array_equal(vector, expected)
+
+
+@pytest.mark.parametrize("classes", [(3,), (2, 3), (2, 1, 4)], ids=str)
+def test_choices_side_by_side_are_taken_apart(classes):
+    parts = split_choices(jnp.arange(float(sum(classes))), classes)
+    assert [len(part) for part in parts] == list(classes)
+    np.testing.assert_array_equal(np.concatenate(parts), np.arange(sum(classes)))
 
 
 CLASSES = (2, 3, 4)

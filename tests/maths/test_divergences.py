@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reverie.maths.distributions import unimix
-from reverie.maths.divergences import categorical_kl
+from reverie.maths.divergences import categorical_kl, gaussian_kl
 
 P, Q = jnp.float32(np.random.default_rng(0).normal(size=(2, 3, 5)))
 
@@ -34,3 +34,27 @@ def test_numbers_of_the_sheet():
     np.testing.assert_allclose(categorical_kl(p, jnp.zeros((1, 4))), 1.333887, rtol=1e-5)
     one, other = (unimix(1e4 * jax.nn.one_hot(jnp.array([i]), 32), 0.01) for i in (0, 1))
     np.testing.assert_allclose(categorical_kl(one, other), 7.98, atol=0.005)
+
+
+def test_of_normals_against_integration():
+    """Each of three pairs by itself, and their sum."""
+    grid = np.linspace(-30, 30, 60_001)
+
+    def log_density(mean, std):
+        return -0.5 * ((grid - mean) / std) ** 2 - np.log(std * np.sqrt(2 * np.pi))
+
+    p, q = [(0.3, 0.4), (-1.0, 2.0), (0.0, 1.0)], [(0.0, 1.0), (2.0, 0.7), (0.5, 1.0)]
+    pairs = [(log_density(*one), log_density(*other)) for one, other in zip(p, q, strict=True)]
+    each = [np.trapezoid(np.exp(a) * (a - b), grid) for a, b in pairs]
+    p, q = jnp.float32(np.transpose(p)), jnp.float32(np.transpose(q))
+    for i, expected in enumerate(each):
+        one = slice(i, i + 1)
+        np.testing.assert_allclose(gaussian_kl(p[0, one], p[1, one], q[0, one], q[1, one]), expected, rtol=1e-5)
+    np.testing.assert_allclose(gaussian_kl(*p, *q), sum(each), rtol=1e-5)
+
+
+def test_of_a_normal_from_itself_is_nothing():
+    mean, std = jnp.array([0.3, -7.0]), jnp.array([0.1, 3.0])
+    assert gaussian_kl(mean, std, mean, std) == 0
+    for gradient in jax.grad(gaussian_kl, argnums=(0, 1, 2, 3))(mean, std, mean, std):
+        np.testing.assert_allclose(gradient, np.zeros(2), atol=1e-6)

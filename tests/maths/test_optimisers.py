@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.maths.optimisers import adaptive_gradient_clip, descend, laprop
+from reverie.maths.optimisers import adaptive_gradient_clip, clipped_adam, descend, laprop
 
 
 def steps(transform: optax.GradientTransformation, gradients) -> list:
@@ -94,3 +94,31 @@ def test_descending_is_a_step_down_the_sum() -> None:
     np.testing.assert_allclose(kept, [2.0, 6.0])
     np.testing.assert_allclose([metrics["loss/near"], metrics["loss/small"], metrics["loss"]], [8.0, 13.0, 21.0])
     np.testing.assert_allclose(metrics["gradient_norm"], np.hypot(-3, 9), rtol=1e-6)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_clipped_adam_against_brute_force(decay) -> None:
+    """The norm is that of all tensors together; what decays does so by its own share, whatever the step size."""
+    gradients = np.random.default_rng(0).normal(size=(6, 5)) * np.array([[0.1], [30], [1], [0.2], [7], [0.01]])
+    start = np.array([3.0, -1, 0.5, 2, 0])
+    tensors = lambda flat: {"bias": jnp.float32(flat[4:]), "weight": jnp.float32(flat[:4].reshape(2, 2))}
+    adam = clipped_adam(0.05, clip=2.0, epsilon=1e-2, decay=decay)
+    part, moments = tensors(start), adam.init(tensors(start))
+    expected, first, second = start.copy(), np.zeros(5), np.zeros(5)
+    for t, gradient in enumerate(gradients, start=1):
+        with jax.numpy_dtype_promotion("standard"):
+            updates, moments = adam.update(tensors(gradient), moments, part)
+        part = optax.apply_updates(part, updates)
+        gradient = gradient * min(1, 2.0 / np.linalg.norm(gradient))
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        step = first / (1 - 0.9**t) / (np.sqrt(second / (1 - 0.999**t)) + 1e-2)
+        expected = (1 - decay) * expected - 0.05 * step
+    np.testing.assert_allclose(np.concatenate([part["weight"].ravel(), part["bias"]]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_decay_with_a_step_size_of_nothing() -> None:
+    weights = jnp.array([2.0, -4.0])
+    adam = clipped_adam(0.0, clip=1.0, epsilon=1e-5, decay=0.25)
+    with jax.numpy_dtype_promotion("standard"):
+        updates, _ = adam.update(jnp.array([1.0, 1.0]), adam.init(weights), weights)
+    np.testing.assert_array_equal(optax.apply_updates(weights, updates), [1.5, -3.0])

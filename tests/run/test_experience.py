@@ -19,7 +19,7 @@ from reverie.data.replay import steps_in
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
 from reverie.protocol import AbstractPolicy
-from reverie.run.experience import Acting, Experience, ExperienceConfig, Stack
+from reverie.run.experience import LONGEST, Acting, Experience, ExperienceConfig, Stack
 from reverie.run.run import Run
 from reverie.types import Step
 
@@ -48,8 +48,8 @@ def remember(memory: Any) -> dict[str, jax.Array]:
     return {"mark": memory["name"][None]}
 
 
-def begun(config: ExperienceConfig = CONFIG, seed: int = 0) -> Experience:
-    experience = Experience(Counter, EnvironmentConfig(), config, batch=BATCH, length=LENGTH, seed=seed)
+def begun(config: ExperienceConfig = CONFIG, seed: int = 0, online: bool = True) -> Experience:
+    experience = Experience(Counter, EnvironmentConfig(), config, batch=BATCH, length=LENGTH, seed=seed, online=online)
     experience.begin(Marking(), LATENTS, remember, key=KEY)
     return experience
 
@@ -90,6 +90,107 @@ def test_train_ratio(ratio, dispatch, stacks):
         history = learn(experience, 11)
     assert [len(turn) for turn in history] == [0] * 5 + stacks
     assert all(len(stack.context["mark"]) == dispatch for turn in history for stack in turn)
+
+
+@pytest.mark.parametrize(
+    ("change", "stacks"),
+    [
+        ({"prefill": 16}, [0, 0, 2, 1, 1, 1]),  # two turns later than 6 windows are there
+        ({"prefill": 8}, [2, 1, 1, 1, 1, 1]),  # which they are not sooner
+        ({"pretrain": 5}, [6, 1, 1, 1, 1, 1]),
+        ({"pretrain": 3, "prefill": 14, "train_ratio": 1.5}, [0, 3, 1, 0, 1, 0]),
+        ({"pretrain": 5, "dispatch": 2}, [3, 0, 1, 0, 1, 0]),
+    ],
+    ids=str,
+)
+def test_what_is_due_at_first(change, stacks):
+    """So many rows before the first update, and then so many updates on top of those of the train ratio."""
+    with begun(replace(CONFIG, **change)) as experience:
+        history = learn(experience, 11)
+    assert [len(turn) for turn in history] == [0] * 5 + stacks
+
+
+def test_it_is_filling_until_the_first_update_is_due(tmp_path: Path):
+    """Also where it is broken off meanwhile; and what entitles to nothing fills too."""
+    with begun(replace(CONFIG, train_ratio=0.0, prefill=16)) as experience:
+        assert [(experience.filling, len(learn(experience, 1)[0]))[0] for _ in range(10)] == [True] * 8 + [False] * 2
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
+    found = []
+    for _ in range(5):
+        with Run.create(tmp_path / "run", about) as run, begun(replace(CONFIG, prefill=16)) as experience:
+            experience.restore(run, {})
+            for _ in range(2):
+                found.append((experience.filling, len(learn(experience, 1)[0])))
+            experience.save(run, {})
+    assert found == [(True, 0)] * 7 + [(True, 2)] + [(False, 1)] * 2
+
+
+def test_more_may_be_collected_at_first_than_is_kept():
+    """The replay holds 20 rows, the first update comes after 30."""
+    with begun(replace(CONFIG, capacity=20, prefill=30)) as experience:
+        history = learn(experience, 16)
+    assert [len(turn) for turn in history] == [0] * 14 + [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "stacks"),
+    [
+        ({"train_ratio": 0.0}, [1, 0, 0, 6, 0, 0, 0, 0, 6]),
+        ({}, [2, 1, 1, 7, 1, 1, 1, 1, 7]),
+        ({"train_ratio": 0.0, "dispatch": 4}, [0, 0, 0, 1, 0, 0, 0, 0, 2]),
+    ],
+    ids=str,
+)
+def test_updates_when_an_episode_ends(change, stacks):
+    """The two environments' episodes end with turns 4, 9, 14; the first of them before there is anything to draw."""
+    with begun(replace(CONFIG, updates_per_episode=3, **change)) as experience:
+        history = learn(experience, 14)
+    assert [len(turn) for turn in history] == [0] * 5 + stacks
+
+
+def test_what_is_owed_for_episodes_is_not_lost_with_a_break(tmp_path: Path):
+    config = replace(CONFIG, train_ratio=0.0, updates_per_episode=3, prefill=12, pretrain=2, dispatch=4)
+    with begun(config) as experience:
+        whole = learn(experience, 20)
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
+    with Run.create(tmp_path / "run", about) as run, begun(config) as experience:
+        experience.restore(run, {})
+        before = learn(experience, 10)
+        assert experience._owed % 4
+        experience.save(run, {})
+    with Run.open(tmp_path / "run") as run, begun(config) as experience:
+        experience.restore(run, {})
+        after = continued(experience, 10, sum(len(turn) for turn in before))
+    jax.tree.map(np.testing.assert_array_equal, before + after, whole)
+
+
+def test_rows_are_kept_for_as_long_as_a_batch_may_wait():
+    """Per environment: until the train ratio has earned a stack, or until episodes of the longest have."""
+    waits = {
+        "nothing": ({"train_ratio": 0.0}, 0),
+        "ratio": ({"dispatch": 4, "train_ratio": 3.0}, 5),
+        "episode": ({"train_ratio": 0.0, "updates_per_episode": 3}, LONGEST),
+        "episodes": ({"train_ratio": 0.0, "updates_per_episode": 3, "dispatch": 7}, 3 * LONGEST),
+        "either": ({"updates_per_episode": 3}, 2),
+    }
+    for change, rows in waits.values():
+        experience = Experience(
+            Counter, EnvironmentConfig(), replace(CONFIG, **change), batch=BATCH, length=LENGTH, seed=0
+        )
+        with experience:
+            assert experience._lag == rows
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_only_online_is_every_row_replayed_once_before_others(online):
+    """In order, a whole window after the other; or drawn from all alike."""
+    with begun(replace(CONFIG, capacity=1000), online=online) as experience:
+        history = learn(experience, 60)
+    starts = [names(stack)[0, :, 1].tolist() for turn in history for stack in turn]
+    seen = {tuple(window) for turn in history for stack in turn for window in names(stack)[0, :, 1:].tolist()}
+    assert experience.replay.online == online
+    assert len(starts) > 50
+    assert (len(seen) == 2 * len(starts)) == online
 
 
 def test_a_stack_is_windows_with_a_context_row():
@@ -309,6 +410,9 @@ def test_acting_has_a_memory_and_a_key_for_each_environment():
         {"gibibytes": math.nan},
         {"train_ratio": math.inf},
         {"train_ratio": 1e-9},
+        {"updates_per_episode": -1},
+        {"prefill": -1},
+        {"pretrain": 0},
     ],
     ids=str,
 )

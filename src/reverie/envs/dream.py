@@ -219,13 +219,24 @@ def _beginning(scene: Scene, given: Any, random: np.random.Generator, count: int
         missing = [name for name in scene.firsts if name not in given]
         if missing:
             raise UserError(f"the observation to begin with lacks {', '.join(missing)}; it has {', '.join(given)}.")
-        one = {name: np.asarray(given[name], kept.dtype) for name, kept in scene.firsts.items()}
-        for name, kept in scene.firsts.items():
-            if one[name].shape != kept.shape[1:]:
-                raise UserError(f"{name} to begin with must be of shape {kept.shape[1:]}, got {one[name].shape}.")
+        one = {name: _as_kept(name, given[name], kept) for name, kept in scene.firsts.items()}
         return {name: np.stack([value] * count) for name, value in one.items()}
     chosen = random.integers(len(next(iter(scene.firsts.values()))), size=count)
     return {name: values[chosen] for name, values in scene.firsts.items()}
+
+
+def _as_kept(name: str, given: Any, kept: np.ndarray) -> np.ndarray:
+    """What is given, as the stored ones [start, ...] are."""
+    try:
+        value = np.asarray(given)
+        there = value.astype(kept.dtype)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name} to begin with must be an array of {kept.dtype}: {error}.") from error
+    if value.shape != kept.shape[1:]:
+        raise UserError(f"{name} to begin with must be of shape {kept.shape[1:]}, got {value.shape}.")
+    if kept.dtype.kind in "iu" and not np.array_equal(value, there):
+        raise UserError(f"{name} to begin with must be {kept.dtype}, and not all of it is.")
+    return there
 
 
 def _one(decoded: Observation) -> dict[str, np.ndarray]:

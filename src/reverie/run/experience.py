@@ -142,9 +142,8 @@ class Experience:
     @property
     def filling(self) -> bool:
         """Whether there is not enough yet to learn from."""
-        streams, prefill = self._config.environments, self._config.prefill
-        needed = max(prefill, streams * (self._length + 1)) if prefill else self._batch * self._length
-        return self._prefetch is None and len(self._replay) < needed
+        rows, windows, prefill = self._replay.inserted, len(self._replay), self._config.prefill
+        return self._prefetch is None and (rows < prefill or windows < (1 if prefill else self._batch * self._length))
 
     @property
     def owing(self) -> bool:
