@@ -43,5 +43,10 @@ class FilterPolicy(AbstractPolicy[Memory]):
         belief_key, action_key = jr.split(key)
         encoded = self.world.encode(observation)
         belief = filter_step(self.world, carry.belief, carry.action, encoded, is_first, key=belief_key)
-        action = self.actor(belief.features).sample(key=action_key)
-        return action, Memory(belief, action_vector(self.actor.spec, action))
+        action, vector = self.choose(belief, action_key)
+        return action, Memory(belief, vector)
+
+    def choose(self, belief: Belief, key: PRNGKeyArray) -> tuple[Array, Float[Array, "action"]]:
+        """The action to take in a state, seen or imagined, and the same as a vector."""
+        action = self.actor(belief.features).sample(key=key)
+        return action, action_vector(self.actor.spec, action)
