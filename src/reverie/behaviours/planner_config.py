@@ -8,8 +8,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from reverie.errors import UserError
 
-def _within(config: object, **ranges: tuple[float, float | None]) -> None:
+
+def _within(config: object, **ranges: tuple[float | int, float | int | None]) -> None:
     """ValueError for a field that is not between its two ends, both included."""
     for name, (low, high) in ranges.items():
         value = getattr(config, name)
@@ -188,13 +190,36 @@ CONFIGS = {
 
 
 def scaled(settings: "PlannerConfig", candidates: int) -> "PlannerConfig":
-    """The same with another number of candidates, and with elites in proportion (2 at least)."""
-    now = vars(settings)
-    changed: dict[str, Any] = {"candidates": candidates}
-    if "elites" in now:
-        share = round(now["elites"] * candidates / now["candidates"])
-        changed["elites"] = min(candidates, max(2, share))
-    return dataclasses.replace(settings, **changed)
+    """The same with another number of candidates, and elites in proportion, 2 at least; iCEM keeps its 10 if it can."""
+    if isinstance(settings, ShootingConfig | GradientConfig):
+        return dataclasses.replace(settings, candidates=candidates)
+    if isinstance(settings, ICEMConfig):
+        return dataclasses.replace(
+            settings, candidates=candidates, elites=max(1, min(settings.elites, candidates // 2))
+        )
+    elites = round(settings.elites * candidates / settings.candidates)
+    return dataclasses.replace(settings, candidates=candidates, elites=min(candidates, max(2, elites)))
+
+
+def configured(planner: str, **numbers: Any) -> "tuple[PlanningConfig, PlannerConfig]":
+    """How to plan, and the planner's own numbers, with some of both given by name; the others are the defaults.
+
+    With other candidates and no word of elites, these follow (`scaled`). `UserError` for what does not exist or is
+    out of its range.
+    """
+    if planner not in CONFIGS:
+        raise UserError(f"there is no planner {planner!r}; there are {', '.join(CONFIGS)}.")
+    how, own = PlanningConfig(), CONFIGS[planner]
+    if unknown := [name for name in numbers if name not in vars(how) | vars(own)]:
+        raise UserError(f"{planner} has no {unknown[0]!r}; there are {', '.join(vars(how) | vars(own))}.")
+    try:
+        if "candidates" in numbers and "elites" not in numbers:
+            own = scaled(own, numbers["candidates"])
+        how = dataclasses.replace(how, **{name: value for name, value in numbers.items() if name in vars(how)})
+        own = dataclasses.replace(own, **{name: value for name, value in numbers.items() if name in vars(own)})
+    except ValueError as error:
+        raise UserError(f"{planner}: {error}.") from error
+    return how, own
 
 
 def model_calls(settings: "PlannerConfig", how: PlanningConfig) -> int:

@@ -266,12 +266,12 @@ def coloured(colour: float, shape: tuple[int, ...], *, key: PRNGKeyArray) -> Flo
     last = horizon % 2 == 0 and horizon > 1
     weight = jnp.full(len(amplitude), 2.0).at[0].set(1.0)  # rows of the spectrum that stand for two frequencies
     weight = weight.at[-1].set(1.0) if last else weight
-    amplitude = amplitude / jnp.sqrt(jnp.sum(weight * amplitude**2)) * horizon
-    real, imaginary = jr.normal(key, (2, shape[0], len(amplitude), shape[2]))
-    alone = (weight == 1.0)[:, None]
-    real = jnp.where(alone, real, real / jnp.sqrt(2.0))
-    imaginary = jnp.where(alone, 0.0, imaginary / jnp.sqrt(2.0))
-    return jnp.fft.irfft(jax.lax.complex(real, imaginary) * amplitude[:, None], n=horizon, axis=1)
+    amplitude = (horizon * amplitude / jnp.sqrt(jnp.sum(weight * amplitude**2)))[None, :, None]
+    alone = (weight == 1.0)[None, :, None]  # real, where the others have two parts of half the power
+    real, imaginary = jr.normal(key, (2, shape[0], len(weight), shape[2]))
+    real = amplitude * jnp.where(alone, real, real / jnp.sqrt(2.0))
+    imaginary = amplitude * jnp.where(alone, 0.0, imaginary / jnp.sqrt(2.0))
+    return jnp.fft.irfft(jax.lax.complex(real, imaginary), n=horizon, axis=1)
 
 
 def refit(

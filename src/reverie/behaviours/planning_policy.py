@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from reverie.behaviours.planner_config import CONFIGS, PlannerConfig, PlanningConfig
+from reverie.behaviours.planner_config import PlannerConfig, PlanningConfig, configured
 from reverie.behaviours.planners import PLANNERS, Planned, action_of, middle, shift, shift_plan, uniform
 from reverie.errors import UserError
 from reverie.maths.returns import lambda_return
@@ -136,22 +136,15 @@ def disturbed(
     return jnp.where(jnp.repeat(whether, jnp.array(spec.classes), total_repeat_length=spec.width), other, vector)
 
 
-def planning(
-    trained: Trained, planner: str, config: PlanningConfig, settings: PlannerConfig | None = None
-) -> PlanningPolicy:
+def planning(trained: Trained, planner: str, **numbers: Any) -> PlanningPolicy:
     """The policy that plans with what a run has learned; `UserError` where that does not suffice.
 
     Args:
         trained: the run's model, heads and policy.
-        planner: one of `CONFIGS`.
-        config: how it plans.
-        settings: the planner's; its defaults, if not given.
+        planner: one of `PLANNERS`.
+        numbers: of `PlanningConfig` and of the planner's own settings, by name.
     """
-    if planner not in CONFIGS:
-        raise UserError(f"there is no planner {planner!r}; there are {', '.join(CONFIGS)}.")
-    settings = settings or CONFIGS[planner]
-    if not isinstance(settings, type(CONFIGS[planner])):
-        raise UserError(f"the planner {planner} has settings {type(CONFIGS[planner]).__name__}, got {settings}.")
+    config, settings = configured(planner, **numbers)
     has = f"it has {', '.join(trained.heads) or 'none'}"
     if "reward" not in trained.heads:
         raise UserError(
