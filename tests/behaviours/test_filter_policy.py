@@ -64,6 +64,11 @@ def test_it_filters_with_its_own_last_action_and_acts_from_the_belief(policy, ac
         assert (action.shape, action.dtype) == (spec.shape, spec.dtype)
 
 
+def test_it_chooses_in_a_dream_as_it_acts(policy, acted):
+    for key, (action, memory) in zip(KEYS, acted, strict=True):
+        same(policy.choose(memory.belief, jr.split(key)[1]), (action, memory.action))
+
+
 def test_nothing_of_the_last_episode_is_remembered(policy, acted):
     garbage = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), policy.initial())
     same(act(policy, garbage, jnp.asarray(SEEN[3]), IS_FIRST[3], KEYS[3]), acted[3])

@@ -207,7 +207,8 @@ def middle(spec: ArraySpec, horizon: int) -> Float[Array, "horizon action"]:
     """The mean that knows nothing: numbers 0, choices equally likely."""
     if spec.kind == "continuous":
         return jnp.zeros((horizon, spec.width))
-    return jnp.tile(jnp.concatenate([jnp.full(count, 1 / count) for count in spec.classes]), (horizon, 1))
+    row = jnp.concatenate([jnp.full(count, 1 / count, jnp.float32) for count in spec.classes])
+    return jnp.tile(row, (horizon, 1))
 
 
 def shift(spec: ArraySpec, mean: Float[Array, "horizon action"]) -> Float[Array, "horizon action"]:
