@@ -65,8 +65,9 @@ def test_it_filters_with_its_own_last_action_and_acts_from_the_belief(policy, ac
 
 
 def test_it_chooses_in_a_dream_as_it_acts(policy, acted):
+    choose = eqx.filter_jit(policy.choose)
     for key, (action, memory) in zip(KEYS, acted, strict=True):
-        same(policy.choose(memory.belief, jr.split(key)[1]), (action, memory.action))
+        same(choose(memory.belief, jr.split(key)[1]), (action, memory.action))
 
 
 def test_nothing_of_the_last_episode_is_remembered(policy, acted):
