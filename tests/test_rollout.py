@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reverie.protocol import AbstractWorldModel
-from reverie.rollout import SMALLEST, filter, filter_step, over_time, reset, returns, rollout, rollout_policy
+from reverie.rollout import SMALLEST, filter, filter_step, foresee, over_time, reset, returns, rollout, rollout_policy
 
 BATCH, TIME, STATE, ACTION, EMBED = 3, 6, 4, 2, 5
 KEY = jr.key(7)
@@ -148,6 +148,14 @@ def test_rollout_is_a_loop(model, rows, starts):
         state = model.imagine(state, action, key=key)
         looped.append(state)
     same(rollout(model, at(starts, 0), plan, key=KEY), jax.tree.map(lambda *x: jnp.stack(x), *looped))
+
+
+def test_foresee_reads_the_states_of_a_rollout(model, rows, starts):
+    plan, start = rows[0][0], at(starts, 0)
+    states = rollout(model, start, plan, key=KEY)
+    last, read = foresee(model, start, plan, lambda state: (state["age"], state["s"].sum()), key=KEY)
+    same(last, at(states, -1))
+    same(read, (states["age"], states["s"].sum(1)))
 
 
 def choose(state, key):

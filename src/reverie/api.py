@@ -152,10 +152,9 @@ def draw(agent: Agent, *, goal: float | None = None, temperatures: Sequence[floa
     opened = Run.open(agent.run)
     about = opened.manifest
     title = f"{about['method']} {about['size']} in {about['environment']}, seed {about['seed']}"
-    folder = Path.cwd() / agent.run.name if exported.is_one(agent.run) else agent.run
     return media(
-        folder, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(), goal=goal,
-        temperatures=temperatures, steps=steps,
+        agent.pictures, agent.trained, agent.environment, agent.options, title=title, metrics=opened.metrics(),
+        goal=goal, temperatures=temperatures, steps=steps,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
     filter     s_t = observe(s_{t-1}, a_{t-1}, o_t)        memory and previous action are forgotten where is_first_t
     rollout    s_{t+1} = imagine(s_t, a_t)                 along given actions, or along those that a policy chooses
+    foresee    the same along a plan, of which only what is read of each state is kept, and the last state
     returns    the same, for many dreams of unknown length of which only the sum of rewards is wanted
 
 One sequence at a time, `returns` excepted; `jax.vmap` adds the batch. Actions are vectors
@@ -67,6 +68,23 @@ def filter(
 def rollout(model: AbstractWorldModel, state: Any, plan: Float[Array, "horizon action"], *, key: PRNGKeyArray) -> Any:
     """States s_1 ... s_H imagined from s_0 = `state` along a plan a_0 ... a_{H-1}."""
     return _imagine(model, state, lambda state, row: (None, row[0]), (plan, jr.split(key, len(plan))))[0]
+
+
+def foresee(
+    model: AbstractWorldModel,
+    state: Any,
+    plan: Float[Array, "horizon action"],
+    read: Callable[[Any], Any],
+    *,
+    key: PRNGKeyArray,
+) -> tuple[Any, Any]:
+    """The state s_H of `rollout`, and what `read` makes of s_1 ... s_H: for many long plans, states take room."""
+
+    def step(state, row):
+        state = model.imagine(state, row[0], key=row[1])
+        return state, read(state)
+
+    return jax.lax.scan(step, state, (plan, jr.split(key, len(plan))))
 
 
 def rollout_policy(

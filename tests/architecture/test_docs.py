@@ -54,7 +54,7 @@ def test_axes_are_found() -> None:
 
 def test_the_equations_are_where_the_page_says() -> None:
     source = package()
-    pages = "".join(map(page, ("dreamer3", "dreamer2", "dreamer1", "planet", "vmc")))
+    pages = "".join(map(page, ("dreamer3", "dreamer2", "dreamer1", "planet", "vmc", "planners")))
     named = re.findall(r"^\|.*\| `([a-z0-9_/]+\.py)`: (.*) \|$", pages, flags=re.MULTILINE)
     missing = [
         f"{path}: {name}"
@@ -106,7 +106,8 @@ LINES = sorted({line for path in PAGES for line in re.findall(r"^reverie (.*)$",
 def test_every_command_line_has_options_that_exist(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     verb, *words = line.split()
     flags = [word for word in words if word.startswith("--")]
-    subject = {"data": words[:1], "envs": words[:1], "train": words[:2]}.get(verb, [])
+    subject = {"bench": words[:1], "data": words[:1], "envs": words[:1], "train": words[:2]}.get(verb, [])
+    subject += words[words.index("--planner") :][:2] if "--planner" in words else []
     with contextlib.suppress(SystemExit):
         main([verb, *subject, "--help"])
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)

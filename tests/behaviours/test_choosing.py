@@ -11,8 +11,9 @@ import pytest
 from parameters import random_parameters
 
 from reverie.behaviours.actor_critic import Actor
-from reverie.behaviours.choosing import AtFirst, Explored, Mode, Sampled, action_of, noisy, uniform
+from reverie.behaviours.choosing import AtFirst, Explored, Mode, Sampled, noisy, uniform
 from reverie.behaviours.plain_actor import PlainActor
+from reverie.behaviours.planners import action_of
 from reverie.maths.action_distributions import TanhNormal, TruncatedNormal
 from reverie.types import ArraySpec
 

@@ -32,6 +32,15 @@ def frames(count):
     return {"observation": jnp.asarray(np.random.default_rng(0).integers(0, 256, (count, *SHAPE), dtype=np.uint8))}
 
 
+def test_it_chooses_in_a_dream_as_it_acts(policy):
+    policy = eqx.tree_at(lambda it: it.controller.parameters, policy, policy.controller.parameters + 0.5)
+    picture = {name: pictures[0] for name, pictures in frames(1).items()}
+    action, carry = eqx.filter_jit(policy.act)(policy.initial(), picture, jnp.asarray(True), key=KEY)
+    chosen, vector = eqx.filter_jit(policy.choose)(carry.view, KEY)
+    np.testing.assert_allclose(chosen, action, atol=1e-6)
+    np.testing.assert_allclose(vector, carry.action, atol=1e-6)
+
+
 def test_c_reads_as_much_as_it_has_inputs_for():
     no = jnp.zeros((), bool)
     view = View(

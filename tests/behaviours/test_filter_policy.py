@@ -59,10 +59,16 @@ def test_it_filters_with_its_own_last_action_and_acts_from_the_belief(policy, ac
         code = world.encode({"vector": jnp.asarray(SEEN[t])})
         belief = filter_step(world, belief, previous, code, IS_FIRST[t], key=belief_key)
         same(memory.belief, belief)
-        same(action, policy.choose(belief, key=action_key))
+        same(action, policy.choose(belief, action_key)[0])
         previous = action_vector(spec, action)
         same(memory.action, previous)
         assert (action.shape, action.dtype) == (spec.shape, spec.dtype)
+
+
+def test_it_chooses_in_a_dream_as_it_acts(policy, acted):
+    choose = eqx.filter_jit(policy.choose)
+    for key, (action, memory) in zip(KEYS, acted, strict=True):
+        same(choose(memory.belief, jr.split(key)[1]), (action, memory.action))
 
 
 def test_nothing_of_the_last_episode_is_remembered(policy, acted):
@@ -102,7 +108,7 @@ def grainy(observation, *, key):
 
 def test_what_is_seen_goes_through_see_first(policy):
     """With a key of its own: neither the belief's nor the action's."""
-    seeing = FilterPolicy(policy.world, policy.choose, policy.spec, see=grainy)
+    seeing = FilterPolicy(policy.world, policy.chooser, policy.spec, see=grainy)
     belief_key, action_key = jr.split(KEYS[0])
     see_key, belief_key = jr.split(belief_key)
     code = policy.world.encode(grainy({"vector": jnp.asarray(SEEN[0])}, key=see_key))
@@ -111,4 +117,4 @@ def test_what_is_seen_goes_through_see_first(policy):
     )
     action, memory = act(seeing, seeing.initial(), jnp.asarray(SEEN[0]), IS_FIRST[0], KEYS[0])
     same(memory.belief, belief)
-    same(action, policy.choose(belief, key=action_key))
+    same(action, policy.choose(belief, action_key)[0])

@@ -7,8 +7,10 @@ from PIL import Image
 
 from reverie.errors import UserError
 from reverie.evaluate import plots
+from reverie.evaluate.decisions import Decisions
 from reverie.evaluate.open_loop import open_loop
-from reverie.evaluate.plots import Training, learning_curve, open_loop_error, read_metrics, running_mean
+from reverie.evaluate.plots import Training, learning_curve, open_loop_error, planners, read_metrics, running_mean
+from reverie.evaluate.returns import Returns
 
 pytest.importorskip("matplotlib")
 
@@ -99,6 +101,25 @@ def test_the_two_pictures_of_an_uncovering_differ_only_in_the_curves():
     changed = np.nonzero((uncovering.full != uncovering.empty).any(axis=(0, 2)))[0]
     assert abs(changed.min() - uncovering.columns[0]) <= 3
     assert abs(changed.max() - uncovering.columns[-1]) <= 3
+
+
+def decided(name: str, candidates: int, mean: float) -> Decisions:
+    returns = Returns((mean, mean), (1, 1), 2, (mean - 3, mean + 2))
+    return Decisions(name, candidates, 12 * candidates, 0.5 * candidates or 0.1, returns)
+
+
+def test_planners_are_drawn_by_what_they_cost():
+    rows = [decided("policy", 0, 50.0), *[decided(name, n, 10.0 + n) for name in ("cem", "mppi") for n in (32, 8)]]
+    svg = planners(rows, title="which <one>", kind="svg").decode()
+    ElementTree.fromstring(svg)
+    for text in ("cem", "mppi", "policy", "steps imagined", "milliseconds", "95 % interval", "which &lt;one&gt;"):
+        assert text in svg
+    png = planners(rows, title="t")
+    assert pixels(png, plots._PALETTE[0]) > 100
+    assert pixels(png, plots._PALETTE[1]) > 100
+    assert planners(rows, title="t") == png
+    alone = planners(rows[:1], title="no planner at all")
+    assert pixels(alone, plots._PALETTE[0]) == 0
 
 
 def test_no_curve_before_an_episode_ended():

@@ -264,7 +264,9 @@ def test_one_hot_samples(choices, joint):
 def test_one_hot_samples_have_the_gradient_of_the_probabilities(choices):
     weight = jr.normal(jr.key(4), (sum(CLASSES),))
     through = jax.grad(lambda logits: weight @ OneHot(logits, CLASSES).sample(key=KEY))(choices.logits)
-    p = np.split(np.asarray(jnp.concatenate([jax.nn.softmax(x) for x in np.split(choices.logits, SPLIT)]), float), SPLIT)
+    p = np.split(
+        np.asarray(jnp.concatenate([jax.nn.softmax(x) for x in np.split(choices.logits, SPLIT)]), float), SPLIT
+    )
     w = np.split(np.asarray(weight, float), SPLIT)
     expected = np.concatenate([q * (v - q @ v) for q, v in zip(p, w, strict=True)])
     np.testing.assert_allclose(through, expected, rtol=1e-4, atol=1e-6)

@@ -115,7 +115,7 @@ def test_the_actor_s_gradient_is_that_of_the_dynamics(learner):
 def test_the_noise_fades(updates, expected):
     config = replace(SMALL.config, noise=0.4, last_noise=0.1, noise_updates=100)
     learner = eqx.tree_at(lambda le: le.updates, learner_of(SMALL, NUMBERS), jnp.asarray(updates, jnp.int32))
-    choose = dreamer1.explorer(learner, config, random=False).choose.choose
+    choose = dreamer1.explorer(learner, config, random=False).chooser.choose
     assert isinstance(choose, Explored)
     np.testing.assert_allclose(choose.noise, expected, rtol=1e-6)
 

@@ -155,12 +155,11 @@ def test_what_is_owed_for_episodes_is_not_lost_with_a_break(tmp_path: Path):
     about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "config": {}, "steps": 100}
     with Run.create(tmp_path / "run", about) as run, begun(config) as experience:
         experience.restore(run, {})
-        before = learn(experience, 10)
-        assert experience._owed % 4
+        before = learn(experience, 11)
         experience.save(run, {})
     with Run.open(tmp_path / "run") as run, begun(config) as experience:
         experience.restore(run, {})
-        after = continued(experience, 10, sum(len(turn) for turn in before))
+        after = continued(experience, 9, sum(len(turn) for turn in before))
     jax.tree.map(np.testing.assert_array_equal, before + after, whole)
 
 
@@ -182,15 +181,13 @@ def test_rows_are_kept_for_as_long_as_a_batch_may_wait():
 
 
 @pytest.mark.parametrize("online", [True, False])
-def test_only_online_is_every_row_replayed_once_before_others(online):
-    """In order, a whole window after the other; or drawn from all alike."""
+def test_the_replay_is_asked_for_its_queue_or_not(online):
+    """What it does with it: `tests/data`."""
     with begun(replace(CONFIG, capacity=1000), online=online) as experience:
         history = learn(experience, 60)
-    starts = [names(stack)[0, :, 1].tolist() for turn in history for stack in turn]
-    seen = {tuple(window) for turn in history for stack in turn for window in names(stack)[0, :, 1:].tolist()}
+    starts = [tuple(window) for turn in history for stack in turn for window in names(stack)[0].tolist()]
     assert experience.replay.online == online
-    assert len(starts) > 50
-    assert (len(seen) == 2 * len(starts)) == online
+    assert len(starts) > 100
 
 
 def test_a_stack_is_windows_with_a_context_row():

@@ -4,11 +4,13 @@
     Mode       Dreamer 1 (arXiv 1912.01603), DreamerV2 (arXiv 2010.02193): where it counts, the mode
     Explored   the same while they learn: a sample, with noise. Numbers: N(0, noise) is added, then they are clipped to
                [-1, 1]; choices: each is uniform with probability `noise`
+    Planning   PlaNet (arXiv 1811.04551): the first action of a plan
     AtFirst    anything, but uniform at random as long as it says so: the papers' first episodes
 
 Each is a function of a belief and a key that gives the action in the form its environment takes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -19,7 +21,10 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from reverie.behaviours.actor_critic import Actor
 from reverie.behaviours.plain_actor import PlainActor
-from reverie.maths.distributions import split_choices
+from reverie.behaviours.planner_config import CEMConfig
+from reverie.behaviours.planners import action_of, cem, middle
+from reverie.behaviours.planning_policy import imagined_return
+from reverie.protocol import AbstractWorldModel
 from reverie.types import ArraySpec
 
 
@@ -66,11 +71,23 @@ class AtFirst(eqx.Module):
         return jnp.where(self.random, anything, self.choose(belief, key=key))
 
 
-def action_of(spec: ArraySpec, vector: Float[Array, "action"]) -> Array:
-    """The action that a vector stands for, in the form its environment takes."""
-    if spec.kind == "continuous":
-        return vector.reshape(spec.shape)
-    return jnp.stack([jnp.argmax(part) for part in split_choices(vector, spec.classes)]).astype(jnp.int32)
+class Planning(eqx.Module):
+    """The first action of a plan that the cross-entropy method finds, from nothing, with noise (PlaNet)."""
+
+    world: AbstractWorldModel[Any]
+    reward: Callable[[Any], Float[Array, ""]]
+    spec: ArraySpec = eqx.field(static=True)
+    horizon: int = eqx.field(static=True)
+    config: CEMConfig = eqx.field(static=True)
+    noise: float = eqx.field(static=True)
+
+    def __call__(self, belief: Any, *, key: PRNGKeyArray) -> Array:
+        plan_key, noise_key = jr.split(key)
+        heads = {"reward": self.reward}
+        score = lambda plan, key: imagined_return(self.world, heads, belief, plan, key=key)
+        planned = cem(score, self.spec, middle(self.spec, self.horizon), self.config, key=plan_key)
+        action = action_of(self.spec, planned.plan[0])
+        return noisy(self.spec, action, jnp.asarray(self.noise), key=noise_key)
 
 
 def uniform(spec: ArraySpec, *, key: PRNGKeyArray) -> Array:

@@ -43,8 +43,13 @@ class ControlledPolicy(AbstractPolicy[Memory]):
     ) -> tuple[Array, Memory]:
         encoded = self.world.encode(observation)
         view = filter_step(self.world, carry.view, carry.action, encoded, is_first, key=key)
+        action, vector = self.choose(view, key)
+        return action, Memory(view, vector)
+
+    def choose(self, view: View, key: PRNGKeyArray) -> tuple[Array, Float[Array, "action"]]:
+        """The action to take in a state, seen or imagined, and the same as a vector; C throws no dice."""
         action = self.obeyed(self.controller(seen(view, self.controller.widths[0])))
-        return action, Memory(view, action_vector(self.obeyed.spec, action))
+        return action, action_vector(self.obeyed.spec, action)
 
 
 class Erratic(eqx.Module):

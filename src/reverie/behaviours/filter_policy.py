@@ -31,13 +31,13 @@ class Memory(eqx.Module):
 
 
 class FilterPolicy(AbstractPolicy[Memory]):
-    """The world model's filter, and `choose(belief, key)`, which gives the action in the form its environment takes.
+    """The world model's filter, and `chooser(belief, key)`, which gives the action in the form its environment takes.
 
     `see(observation, key)`, where there is one, is what the observation goes through first.
     """
 
     world: AbstractWorldModel[Any]
-    choose: Any
+    chooser: Any
     spec: ArraySpec = eqx.field(static=True)
     see: Callable[..., dict[str, Array]] | None = eqx.field(static=True, default=None)
 
@@ -53,5 +53,10 @@ class FilterPolicy(AbstractPolicy[Memory]):
             observation = self.see(observation, key=see_key)
         encoded = self.world.encode(observation)
         belief = filter_step(self.world, carry.belief, carry.action, encoded, is_first, key=belief_key)
-        action = self.choose(belief, key=action_key)
-        return action, Memory(belief, action_vector(self.spec, action))
+        action, vector = self.choose(belief, action_key)
+        return action, Memory(belief, vector)
+
+    def choose(self, belief: Any, key: PRNGKeyArray) -> tuple[Array, Float[Array, "action"]]:
+        """The action to take in a state, seen or imagined, and the same as a vector."""
+        action = self.chooser(belief, key=key)
+        return action, action_vector(self.spec, action)

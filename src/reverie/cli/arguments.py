@@ -22,9 +22,22 @@ def parse(kind: type[Options] | Any, words: Sequence[str], *, verb: str, default
     """
     prog = f"reverie {verb}"
     markers = (tyro.conf.FlagCreatePairsOff,)
-    if default is None:
-        return tyro.cli(kind, args=words, prog=prog, config=markers)
-    return tyro.cli(kind, args=words, prog=prog, default=default, config=markers)
+    try:
+        if default is None:
+            return tyro.cli(kind, args=words, prog=prog, config=markers)
+        return tyro.cli(kind, args=words, prog=prog, default=default, config=markers)
+    except ValueError as error:  # of settings that stand without a prefix, which tyro lets through
+        raise UserError(f"{error}.") from error
+
+
+def value_in(words: Sequence[str], option: str, unsaid: str = "") -> str:
+    """What is said of an option that is needed before the others can be read."""
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        if word == option:
+            return following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return unsaid
 
 
 def choose(words: list[str], verbs: Mapping[str, Callable[[list[str]], int]], *, of: str, usage: str) -> int:

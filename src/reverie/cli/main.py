@@ -26,6 +26,8 @@ VERBS = {
     "train": ("train", "train a method in an environment; the same line again resumes the run"),
     "resume": ("resume", "continue a run from its newest checkpoint"),
     "eval": ("evaluate", "play episodes with a trained agent and print its score"),
+    "plan": ("plan", "play episodes in which every action is planned in the model of a run"),
+    "bench": ("bench", "measure all planners on one trained model, side by side"),
     "runs": ("runs", "list the runs of a folder"),
     "data": ("data", "list, show or verify the experience that runs keep"),
     "envs": ("envs", "list the known suites of environments, or check one environment"),

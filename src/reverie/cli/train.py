@@ -11,7 +11,7 @@ from typing import Annotated, Generic, TypeVar
 
 from tyro.conf import Positional, arg
 
-from reverie.cli.arguments import parse
+from reverie.cli.arguments import parse, value_in
 from reverie.cli.watch import outcome, watching
 from reverie.envs.config import EnvironmentConfig
 from reverie.errors import UserError
@@ -106,13 +106,3 @@ def method_in(words: Sequence[str], known: Sequence[str]) -> str:
 
         raise UserError(f"there is no method {words[0]!r}. {nearest(words[0], known)}")
     raise UserError(f"which method, and where? For example `reverie train {known[0]} CartPole-v1`.")
-
-
-def value_in(words: Sequence[str], option: str, unsaid: str = "") -> str:
-    """What is said of an option that is needed before the others can be read."""
-    for word, following in zip(words, [*words, ""][1:], strict=True):
-        if word == option:
-            return following
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return unsaid

@@ -4,6 +4,7 @@
     media/agent.webp, .mp4      one episode in the real environment
     media/dream.webp, .mp4      the same episode, watched for a while and then dreamt with the same actions
     media/dream_error.png       error of that dream beside the copy-last baseline
+    media/planners.png          of `reverie bench planners`: return against what a decision costs
     media/dreams.webp, .mp4     dreams that the agent acts in, at several temperatures, of a model that has one
 
 WebP always, MP4 beside it where the extra `video` is installed. What a world or an installation cannot show is left
@@ -21,6 +22,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
 from reverie.errors import UserError
 from reverie.evaluate import plots, video
+from reverie.evaluate.decisions import Decisions
 from reverie.evaluate.dream_film import STEPS, TEMPERATURES, dreams_film
 from reverie.evaluate.film import REALITY, Panel, compose, fit
 from reverie.evaluate.open_loop import OpenLoop, open_loop
@@ -85,6 +87,11 @@ def write_learning_curve(
     """`learning_curve.png` of the rows of one run's metrics.jsonl."""
     curve = plots.learning_curve([plots.read_metrics(metrics)], title=title, goal=goal)
     return [_write(folder / "learning_curve.png", curve)]
+
+
+def write_planners(folder: Path, rows: Sequence[Decisions], *, title: str) -> list[Path]:
+    """`planners.png`: what planners bring by what they cost."""
+    return [_write(folder / "planners.png", plots.planners(rows, title=title))]
 
 
 def write_film(folder: Path, name: str, frames: Frames, fps: float) -> list[Path]:

@@ -2,7 +2,8 @@
 
 A learning curve is return against environment steps: every training episode as a faint dot, their running mean as a
 line, evaluations as large dots; several seeds become a mean and a band between the lowest and the highest. Losses,
-if any, stand in a second panel. The open-loop error is drawn against the steps dreamt, beside the copy-last baseline.
+if any, stand in a second panel. The open-loop error is drawn against the steps dreamt, beside the copy-last baseline;
+what planners bring, against what a decision costs.
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reverie.errors import UserError
+from reverie.evaluate.decisions import Decisions
 from reverie.evaluate.film import DREAM, FAINT, INK, REALITY
 from reverie.evaluate.open_loop import OpenLoop
 
@@ -75,6 +77,34 @@ def learning_curve(
         _draw_losses(axes[1], losses)
     axes[-1].set_xlabel("environment steps")
     return _bytes(figure, kind)
+
+
+def planners(rows: Several[Decisions], *, title: str, kind: str = "png") -> bytes:
+    """Return against steps imagined and against milliseconds, of each decision; a line is one planner."""
+    figure, axes = _figure([1, 1], width=8.0, height=8.0, together=False)
+    costs = ("steps imagined for each decision", lambda row: row.calls), ("milliseconds for each decision", _spent)
+    names = list(dict.fromkeys(row.name for row in rows if row.calls))
+    for axis, (label, cost) in zip(axes, costs, strict=True):
+        for row in rows:
+            if not row.calls:
+                axis.axhline(row.returns.mean, color=FAINT, linewidth=1.5, linestyle=(0, (4, 3)), label=row.name)
+        for colour, name in zip(itertools.cycle(_PALETTE), names, strict=False):
+            line = sorted((row for row in rows if row.name == name), key=cost)
+            means = np.array([row.returns.mean for row in line])
+            ends = np.array([row.returns.confidence for row in line]).T
+            reach = np.clip(np.stack([means - ends[0], ends[1] - means]), 0, None)
+            where = [cost(row) for row in line]
+            axis.errorbar(where, means, reach, color=colour, marker="o", markersize=5, capsize=3, label=name)
+        axis.set_xscale("log")
+        axis.set_xlabel(label)
+        axis.set_ylabel("return, 95 % interval")
+    axes[0].legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=6)
+    axes[0].set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=30)
+    return _bytes(figure, kind)
+
+
+def _spent(row: Decisions) -> float:
+    return row.milliseconds
 
 
 def open_loop_error(result: OpenLoop, *, title: str, kind: str = "png") -> bytes:
@@ -189,8 +219,10 @@ def _window(run: Training) -> int:
     return int(np.clip(len(run.episodes[0]) // 10, 1, 50))
 
 
-def _figure(ratios: list[int], *, width: float, height: float, dpi: int = 150) -> tuple[Any, list[Any]]:
-    """A figure of panels of these relative heights above each other, with a common time axis, and the panels."""
+def _figure(
+    ratios: list[int], *, width: float, height: float, dpi: int = 150, together: bool = True
+) -> tuple[Any, list[Any]]:
+    """A figure of panels of these relative heights above each other, and the panels; `together`: one axis of time."""
     if importlib.util.find_spec("matplotlib") is None:
         raise UserError('Plots need matplotlib: pip install ".[plots]"', code=78)
     from matplotlib import rc_context
@@ -208,12 +240,13 @@ def _figure(ratios: list[int], *, width: float, height: float, dpi: int = 150) -
         }
     ):
         figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained", facecolor="white")
-        axes = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+        axes = figure.subplots(len(ratios), 1, sharex=together, squeeze=False, height_ratios=ratios)[:, 0]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", color="#e2e8f0", linewidth=0.8)
         axis.set_axisbelow(True)
-    axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}")
+    if together:
+        axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}")
     return figure, list(axes)
 
 

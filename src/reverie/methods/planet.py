@@ -156,7 +156,7 @@ def overshooting_loss(
 
     is_first, keys = batch.sequence.is_first[:, 1:], jr.split(key, len(batch.sequence.reward))
     losses, whole = jax.vmap(compare)(states, target_mean, target_std, vectors, is_first, keys)
-    return jnp.sum(losses) / jnp.maximum(1, jnp.sum(whole))
+    return jnp.sum(losses) / jnp.maximum(1.0, jnp.sum(whole.astype(jnp.float32)))
 
 
 def total_loss(

@@ -5,6 +5,7 @@ here, so that three lines in any Gymnasium loop are enough. Elsewhere: loading o
 (`behaviours/`, `methods/`).
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,17 @@ import numpy as np
 
 from reverie.behaviours.controlled import ControlledPolicy
 from reverie.behaviours.dreamed import LONGEST, dreamed_returns
+from reverie.behaviours.planning_policy import planning
 from reverie.envs.config import EnvironmentConfig
 from reverie.envs.dream import at_temperature
 from reverie.envs.leaves import resize
 from reverie.envs.make import Environment
 from reverie.errors import UserError
 from reverie.evaluate import returns
+from reverie.evaluate.decisions import Decisions, decisions
 from reverie.evaluate.returns import Returns
 from reverie.protocol import AbstractPolicy, Trained
+from reverie.run import exported
 from reverie.run.encoded import STARTS
 from reverie.run.firsts import first_observations
 
@@ -74,6 +78,11 @@ class Agent:
         """Simulator steps for each action."""
         return self.conversions.repeat
 
+    @property
+    def pictures(self) -> Path:
+        """Where the folder `media` with its pictures goes: the run; of weights, ./NAME."""
+        return Path.cwd() / self.run.name if exported.is_one(self.run) else self.run
+
     def reset(self, batch: int | None = None, *, seed: int = 0) -> None:
         """Forget everything: an episode begins, or `batch` of them side by side. The seed is of its own choices."""
         if batch is not None and batch < 1:
@@ -109,6 +118,21 @@ class Agent:
     def evaluate(self, episodes: int = 100, *, seed: int = 0) -> Returns:
         """Plays whole episodes in fresh environments: mean, std, confidence and returns. What it remembers stays."""
         return returns.evaluate(self.trained, self.environment, self.options, episodes=episodes, seed=seed)
+
+    def planning(self, planner: str = "cem", **numbers: Any) -> "Agent":
+        """The same run's agent, but one that plans every action in the imagination of its model.
+
+        Args:
+            planner: shooting, cem, icem, mppi or gradient.
+            numbers: how it plans, by the names of `PlanningConfig` (`horizon=12`, `value=True`) and of the planner's
+                own settings (`candidates=200`, of which the elites stay the same share).
+        """
+        trained = dataclasses.replace(self.trained, policy=planning(self.trained, planner, **numbers))
+        return Agent(self.run, trained, self.environment, self.options, self.conversions, self.step)
+
+    def decisions(self, name: str, episodes: int = 10, *, seed: int = 0) -> Decisions:
+        """Its returns over whole episodes in fresh environments, and what one decision costs; `name` is its label."""
+        return decisions(self.trained, self.environment, self.options, name=name, episodes=episodes, seed=seed)
 
     def dreamed(self, episodes: int = 100, *, seed: int = 0, temperature: float | None = None) -> Returns:
         """What it scores in its model's dreams, which begin as episodes of its run did and are as long.

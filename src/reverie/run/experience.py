@@ -5,7 +5,7 @@
     save, restore       everything here that a checkpoint needs, next to the trainer's own state
 
 Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates,
-once the replay holds batch * length windows, or `prefill` rows. An episode that ends may entitle to more updates.
+once `prefill` rows were collected and the replay holds batch * length windows; every episode that ends to so many more.
 Batches are drawn one stack ahead, by a thread, from the rows inserted when the stack before was taken; latents are read
 when it is taken. It all depends on counters, never on timing.
 """
@@ -56,7 +56,7 @@ class ExperienceConfig:
     updates_per_episode: int = 0
     """Updates when an episode ends, on top of those of the train ratio (PlaNet's 100)."""
     prefill: int = 0
-    """Agent steps before the first update, of random play where a method begins with that. 0: enough for a batch."""
+    """Agent steps before the first update."""
     pretrain: int = 1
     """Updates that are due then."""
     capacity: int = 5_000_000
@@ -142,8 +142,8 @@ class Experience:
     @property
     def filling(self) -> bool:
         """Whether there is not enough yet to learn from."""
-        rows, windows, prefill = self._replay.inserted, len(self._replay), self._config.prefill
-        return self._prefetch is None and (rows < prefill or windows < (1 if prefill else self._batch * self._length))
+        rows, windows = self._replay.inserted, len(self._replay)
+        return self._prefetch is None and (rows < self._config.prefill or windows < self._batch * self._length)
 
     @property
     def owing(self) -> bool:
@@ -177,13 +177,13 @@ class Experience:
     @property
     def _lag(self) -> int:
         """Rows per environment that are added while the batches of a stack wait for their turn."""
-        config = self._config
+        config, rows = self._config, list[int]()  # that either way of earning updates lets pass; none: nothing is drawn
+        if config.train_ratio:
+            steps = config.dispatch * self._batch * self._length / (config.train_ratio * config.environments)
+            rows.append(math.ceil(steps) + 1)
         if config.updates_per_episode:
-            return LONGEST
-        if not config.train_ratio:
-            return 0  # nothing is ever drawn
-        rows = config.dispatch * self._batch * self._length / (config.train_ratio * config.environments)
-        return math.ceil(rows) + 1
+            rows.append(LONGEST * -(-config.dispatch // config.updates_per_episode))
+        return min(rows, default=0)
 
     def collect(self, policy: AbstractPolicy[Any]) -> list[Episode]:
         """One step of every environment; the episodes that ended with it. None while stacks are owed from the last."""
