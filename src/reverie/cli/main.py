@@ -42,7 +42,6 @@ EXAMPLES = (
     "reverie demo",
     "reverie train dreamer3 CartPole-v1 --size nano --budget 5m",
     "reverie eval runs/dreamer3-CartPole-v1-nano-seed0 --episodes 100",
-    "reverie envs list",
 )
 
 

@@ -105,4 +105,4 @@ def method_in(words: Sequence[str], known: Sequence[str]) -> str:
         from reverie.run.settings import nearest
 
         raise UserError(f"there is no method {words[0]!r}. {nearest(words[0], known)}")
-    raise UserError(f"which method, and where? For example `reverie train {known[0]} CartPole-v1`.")
+    raise UserError("which method, and where? For example `reverie train dreamer3 CartPole-v1`.")
