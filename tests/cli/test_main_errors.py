@@ -16,7 +16,11 @@ TRAIN = ["train", "dreamer3"]
 MISTAKES = {
     "no verb of that name": (["tarin"], 2, "Did you mean `train`?"),
     "no method": (["train"], 2, "reverie train dreamer3 CartPole-v1"),
-    "no method of that name": (["train", "dreamr3", "CartPole-v1"], 2, "Did you mean dreamer3 or dreamer2 or dreamer1?"),
+    "no method of that name": (
+        ["train", "dreamr3", "CartPole-v1"],
+        2,
+        "Did you mean dreamer3 or dreamer2 or dreamer1?",
+    ),
     "no environment": (TRAIN, 2, "reverie train dreamer3 CartPole-v1"),
     "an environment misspelt": ([*TRAIN, "CartPol-v1"], 2, "CartPole-v1"),
     "an environment of a version that is gone": ([*TRAIN, "CartPole-v9"], 2, "CartPole-v1"),
