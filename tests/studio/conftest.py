@@ -64,7 +64,12 @@ class Served:
         environment = os.environ | {"XDG_CACHE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "reverie.cli.main", "studio", str(folder), "--port", str(port)]
         self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -82,7 +87,13 @@ class Served:
         return self.cookie
 
     def ask(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, body: bytes = b"", cookie: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        cookie: str | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer; sent as it is, however wrong it may be."""
         import socket
@@ -123,9 +134,7 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def serving(
-    shelf_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Served]]:
+def serving(shelf_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
     """Starts studios; they end with the tests."""
     begun: list[Served] = []
 
@@ -144,3 +153,17 @@ def studio(serving: Callable[..., Served]) -> Served:
     served = serving()
     served.enter()
     return served
+
+
+@pytest.fixture
+def served_from(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """Studios of other folders."""
+    begun: list[Served] = []
+
+    def serve(folder: Path, home: Path | None = None, port: int = 0) -> Served:
+        begun.append(Served(folder, home or tmp_path_factory.mktemp("home"), port))
+        return begun[-1]
+
+    yield serve
+    for served in begun:
+        served.stop()

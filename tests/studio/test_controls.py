@@ -25,7 +25,9 @@ def test_names_have_the_keys_that_people_expect() -> None:
     assert list(unnamed.values()) == [("Digit1",), ("Digit2",), ("Digit3",)]
 
 
-@pytest.mark.parametrize("spec", [CARTPOLE, ATARI, GRID, ArraySpec("discrete", (2,), (3, 3)), ArraySpec("continuous", (4,))])
+@pytest.mark.parametrize(
+    "spec", [CARTPOLE, ATARI, GRID, ArraySpec("discrete", (2,), (3, 3)), ArraySpec("continuous", (4,))]
+)
 def test_no_key_means_two_things(spec: ArraySpec) -> None:
     given = [key for control in Controls(spec).all for key in control.keys]
     assert len(given) == len(set(given))

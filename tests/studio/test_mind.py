@@ -67,7 +67,9 @@ def test_cold_dreams_are_all_alike_and_hot_ones_are_not(cartpole: Scenery) -> No
 
 def test_the_temperature_of_vmc_is_the_models_own(doom: Scenery) -> None:
     state, action = begun(doom).state, np.zeros(1, np.int32)
-    spread = lambda heat: np.std([doom.mind.dream(state, action, heat, key=jr.key(n)).state.z for n in range(8)], axis=0)
+    spread = lambda heat: np.std(
+        [doom.mind.dream(state, action, heat, key=jr.key(n)).state.z for n in range(8)], axis=0
+    )
     assert spread(2.0).mean() > 2 * spread(0.1).mean()
 
 

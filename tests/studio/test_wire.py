@@ -78,7 +78,9 @@ def test_anything_else_is_refused(text: str) -> None:
         wire.read(text)
 
 
-@given(some.text(max_size=60) | some.recursive(some.none() | some.integers() | some.text(max_size=8), some.lists).map(repr))
+@given(
+    some.text(max_size=60) | some.recursive(some.none() | some.integers() | some.text(max_size=8), some.lists).map(repr)
+)
 def test_no_text_raises_anything_but_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         wire.read(text)

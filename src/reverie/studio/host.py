@@ -174,6 +174,9 @@ class Host:
     def join(self, found: Loaded, viewer: Viewer, number: int | None, seed: int) -> int:
         """Watch a play that is there, or begin another; its number."""
         if number is None or number not in self.plays or self.plays[number].stage is not found:
+            left = sorted((place.left, number) for number, place in self.plays.items() if not place.viewers)
+            if len(self.plays) >= PLAYS and left:
+                self._drop(left[0][1])
             if len(self.plays) >= PLAYS:
                 raise UserError(f"{PLAYS} plays are going on, and more are not allowed at once. Close some.")
             number = secrets.randbelow(2**31)
@@ -215,12 +218,14 @@ class Host:
             await asyncio.sleep(5)
             for number, place in list(self.plays.items()):
                 if not place.viewers and time.monotonic() - place.left > HELD:
-                    place.stage.say("close", number)
-                    del self.plays[number]
+                    self._drop(number)
 
     def close(self) -> None:
         for found in self._stages.values():
             found.end()
+
+    def _drop(self, number: int) -> None:
+        self.plays.pop(number).stage.say("close", number)
 
     def _make_room(self) -> None:
         busy = {place.stage for place in self.plays.values()}

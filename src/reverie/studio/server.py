@@ -83,7 +83,10 @@ class Studio:
             Route(f"{plays}/image", self.give("image", pictures.BYTES), methods=["POST"]),
             WebSocketRoute("/ws/{run}", self.play),
         ]
-        return Starlette(routes=routes, lifespan=self._living)
+        app = Starlette(routes=routes, lifespan=self._living)
+        app.router.redirect_slashes = False  # an address is one of ours, or none
+        app.add_exception_handler(UserError, _explained)
+        return app
 
     @contextlib.asynccontextmanager
     async def _living(self, _: Any) -> AsyncIterator[None]:
@@ -262,6 +265,7 @@ def bound(port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(("127.0.0.1", port))
+        found.listen(128)  # from here on who comes too early waits
     except OSError as error:
         found.close()
         raise UserError(
@@ -273,10 +277,8 @@ def bound(port: int) -> socket.socket:
 
 def gated(studio: Studio, port: int, names: tuple[str, ...] = ()) -> Gate:
     """The application as it is served."""
-    app = studio.app()
-    app.add_exception_handler(UserError, _explained)
     hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", *names)}
-    return Gate(app, hosts, studio.keys)
+    return Gate(studio.app(), hosts, studio.keys)
 
 
 def serve(app: Gate, listening: socket.socket) -> None:

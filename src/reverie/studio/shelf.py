@@ -86,8 +86,8 @@ class Shelf:
             for name, value in entry.items() if isinstance(step, int) else ():
                 if name != "step" and isinstance(value, int | float) and isinstance(step, int):
                     xs, ys = series.setdefault(name, ([], []))
-                    xs.append(step)
-                    ys.append(value)
+                    xs.append(float(step))
+                    ys.append(float(value))
         return _plain({"run": path.name, "series": {name: _thin(*pair) for name, pair in sorted(series.items())}})
 
     def media(self, id: str) -> list[str]:

@@ -509,7 +509,7 @@ export class Play {
       limb.style.marginLeft = `${(100 * it.leaves) / longest}%`;
       limb.style.width = `${Math.max(1, (100 * (it.depth - it.leaves)) / longest)}%`;
       return h("li", {}, h("button", { type: "button", "data-branch": String(it.branch), "aria-current": String(it.branch === branch),
-        onclick: () => this.say("seek", { moment: it.tip }) },
+        onclick: () => (this.say("seek", { moment: it.tip }), this.askTree()) },
         it.picture ? h("img", { src: it.picture, alt: "" }) : h("span", { class: "blank" }),
         h("span", { class: "said" }, h("b", {}, `${label} to ${it.depth}`), h("span", { class: "rail" }, limb))));
     })));
