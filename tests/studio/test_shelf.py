@@ -1,7 +1,6 @@
 """Runs by ids, as they are now, whatever happens to them meanwhile."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,7 @@ def test_only_pictures_of_media_are_shown_and_links_are_not_followed(tmp_path: P
     (media / "b.html").write_text("<script>")
     secret = tmp_path / "secret.png"
     secret.write_bytes(b"secret")
-    os.symlink(secret, media / "c.png")
+    (media / "c.png").symlink_to(secret)
     shelf, id = Shelf(tmp_path), id_of(tmp_path / "run")
     assert shelf.media(id) == ["a.webp", "c.png"]
     assert shelf.medium(id, 0) == (media / "a.webp", "image/webp")

@@ -22,10 +22,10 @@ from jaxtyping import Array
 
 from reverie.behaviours.controlled import ControlledPolicy, seen
 from reverie.behaviours.filter_policy import FilterPolicy
-from reverie.behaviours.planners import shoot
 from reverie.maths.distributions import action_vector, sample_index
 from reverie.protocol import Trained
 from reverie.rollout import filter_step
+from reverie.studio.shooting import shoot
 
 NUMBERS = ("reward", "value", "continue", "entropy", "uncertainty")
 """Of a state: of the heads, of the agent's choice (nats), of the model's guess."""

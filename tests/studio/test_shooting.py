@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jaxtyping import Array, PRNGKeyArray
 
-from reverie.behaviours.planners import shoot
 from reverie.protocol import AbstractWorldModel
+from reverie.studio.shooting import shoot
 from reverie.types import ArraySpec
 
 
