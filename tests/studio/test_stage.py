@@ -30,14 +30,14 @@ def of_kind(heard: list[tuple[Any, ...]], kind: str) -> list[tuple[Any, ...]]:
 
 def test_it_keeps_the_worlds_time(doom: Scenery, heard: list[tuple[Any, ...]], tmp_path: Path) -> None:
     stage = on_doom(doom, heard, tmp_path)
+    stage.go_on()  # which may have to be compiled
+    assert stage.rest() <= 1 / doom.fps
+    stage.take(("say", 1, {"type": "speed", "factor": 0.05}))
+    time.sleep(stage.rest())
     stage.go_on()
-    assert 0 < stage.rest() <= 1 / doom.fps
     before = len(stage.plays[1].session.timeline)
     stage.go_on()
     assert len(stage.plays[1].session.timeline) == before  # not due yet
-    stage.take(("say", 1, {"type": "speed", "factor": 0.1}))
-    time.sleep(stage.rest())
-    stage.go_on()
     assert stage.rest() > 5 / doom.fps
 
 

@@ -93,5 +93,5 @@ def _serve(folder: Path, run: Path | None, options: Studio | Play) -> None:
     link = f"http://127.0.0.1:{port}/open?token={keys.token}" + (f"&to={id_of(run)}" if run is not None else "")
     print(f"studio: {link}\n(this machine alone; the link works once; Ctrl-C ends it)", flush=True)
     if options.browser:
-        webbrowser.open(link)
+        webbrowser.open_new_tab(link)
     server.serve(server.gated(studio, port), listening)

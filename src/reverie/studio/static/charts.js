@@ -20,7 +20,7 @@ export function extent(values) {
   const known = finite(values);
   if (!known.length) return null;
   let [low, high] = [Math.min(...known), Math.max(...known)];
-  if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
+  if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5]; // in the middle
   return [low, high];
 }
 
@@ -196,6 +196,12 @@ export function curves(canvas, lines) {
       if (line.y[place] !== null) paint.lineTo(x(value), y(line.y[place]));
     });
     paint.stroke();
+    if (line.x.length === 1 && line.y[0] !== null) {
+      paint.fillStyle = paint.strokeStyle;
+      paint.beginPath();
+      paint.arc(x(line.x[0]), y(line.y[0]), 3.5, 0, 7);
+      paint.fill();
+    }
   });
 }
 

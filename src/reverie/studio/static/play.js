@@ -368,7 +368,8 @@ export class Play {
     this.panes.dream.figure.hidden = view === "reality";
     this.panes.reality.figure.hidden = view === "dream";
     if (tell) this.say("view", { what: view });
-    this.legend.replaceChildren(...(view === "dream" ? this.legendOf([["--dream", "reward"], ["--reality", "goes on"], ["--warm", "uncertainty"]])
+    this.legend.replaceChildren(...(view === "dream" ? this.legendOf([["--dream", "reward"], ["--reality", "goes on", "continue"],
+      ["--warm", "uncertainty"]].filter(([, text, name]) => this.about.numbers.includes(name || text)))
       : this.legendOf([["--dream", "error of the dream"], ["--reality", "of looking"], ["--faint", "of the last picture"], ["--warm", "of the latent state"]])));
   }
 
