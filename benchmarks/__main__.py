@@ -6,7 +6,7 @@ import sys
 
 import jax
 
-from benchmarks import dreams, environments, layers, policy, replay, update
+from benchmarks import dreams, environments, layers, policy, replay, studio, update
 from benchmarks.measure import load, rounded
 from reverie.evaluate.ledger import provenance
 from reverie.run import devices
@@ -18,6 +18,7 @@ MEASURES = {
     "replay": replay.measure,
     "environments": environments.measure,
     "dreams": dreams.measure,
+    "studio": studio.measure,
 }
 
 

@@ -32,6 +32,8 @@ VERBS = {
     "data": ("data", "list, show or verify the experience that runs keep"),
     "envs": ("envs", "list the known suites of environments, or check one environment"),
     "estimate": ("estimate", "count a method's parameters and memory without training it"),
+    "play": ("play", "play the dream of a run in the browser, beside reality"),
+    "studio": ("studio", "serve the studio: every run to be looked at, every dream to be played"),
     "film": ("film", "write a run's pictures: how it learned, how it acts, how it dreams"),
     "export": ("export", "leave of a run what acts and dreams, small enough to be passed on"),
     "verify": ("verify", "run a claim of the results folder again and say whether it holds"),
@@ -42,6 +44,7 @@ EXAMPLES = (
     "reverie demo",
     "reverie train dreamer3 CartPole-v1 --size nano --budget 5m",
     "reverie eval runs/dreamer3-CartPole-v1-nano-seed0 --episodes 100",
+    "reverie play weights/doom",
 )
 
 

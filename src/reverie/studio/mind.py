@@ -1,0 +1,195 @@
+"""A trained model as the studio steps it: one compiled call per step, whatever the method.
+
+    look       s' = observe(s, a, o)         without memory of what was before, where an episode begins
+    dream      s' = imagine(s, a)            at a temperature, of a model that has one, or whose guess is categorical
+    read       what a state shows, and what the heads and the agent say of it: `NUMBERS`
+    act        the agent's action at a state
+
+A categorical guess at temperature T is drawn again from softmax(logits / T); at 1 it is the model's own draw, to the
+bit. The uncertainty is the entropy of that guess before it is drawn, as a share of the largest: 0 is sure, 1 knows
+nothing. What a model lacks is NaN here, and `lacks` says it in words.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array
+
+from reverie.behaviours.controlled import ControlledPolicy, seen
+from reverie.behaviours.filter_policy import FilterPolicy
+from reverie.maths.distributions import action_vector, sample_index
+from reverie.protocol import Trained
+from reverie.rollout import filter_step
+from reverie.studio.shooting import shoot
+
+NUMBERS = ("reward", "value", "continue", "entropy", "uncertainty")
+"""Of a state: of the heads, of the agent's choice (nats), of the model's guess."""
+WORDS = {
+    "reward": "no reward head",
+    "value": "no critic",
+    "continue": "no head for ends: its dreams go on for ever",
+    "entropy": "its agent does not choose by chance",
+    "uncertainty": "it does not say how sure it is of its guess",
+    "decode": "no decoder: what is shown is the latent state itself",
+}
+WAYS = 6
+"""Dials of each kind of latent: the numbers that vary most, and the choices."""
+
+
+class Shown(NamedTuple):
+    """A state, on the host."""
+
+    state: Any
+    decoded: dict[str, np.ndarray]
+    numbers: np.ndarray
+    """float32, in the order of `NUMBERS`."""
+    latent: np.ndarray
+    """float32: what distances between states are measured in."""
+
+
+class Mind:
+    """The model, its heads and its agent."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained, self.spaces = trained, trained.spaces
+        self._arrays, self._rest = eqx.partition(trained, eqx.is_array)
+        self._looked, self._dreamt, self._read = (jax.jit(it) for it in (self._look, self._dream, self._see))
+        self._acted, self._planned = jax.jit(self._act), jax.jit(self._plan)
+        blank = eqx.filter_eval_shape(trained.model.initial)
+        self.has_temperature = hasattr(trained.model, "temperature") or hasattr(blank, "logits")
+        self.has_agent = isinstance(trained.policy, FilterPolicy | ControlledPolicy)
+        self.has_planner = "reward" in trained.heads
+        numbers = self.read(jax.device_get(trained.model.initial())).numbers
+        self.lacks = {name: WORDS[name] for name, value in zip(NUMBERS, numbers, strict=True) if np.isnan(value)}
+        self.lacks |= {} if "decode" in trained.heads else {"decode": WORDS["decode"]}
+
+    @property
+    def temperature(self) -> float:
+        """At which it dreams unless told otherwise."""
+        return float(getattr(self.trained.model, "temperature", 1.0))
+
+    @property
+    def blank(self) -> Any:
+        """The state before anything was seen."""
+        return jax.device_get(self.trained.model.initial())
+
+    def look(self, state: Any, action: Any, observation: Mapping[str, Any], *, first: bool, key: Any) -> Shown:
+        """After an observation, which this action led to."""
+        known = {name: np.asarray(observation[name]) for name in self.spaces.observation}
+        return _shown(self._looked(self._arrays, state, action, known, np.bool_(first), key))
+
+    def dream(self, state: Any, action: Any, temperature: float, *, key: Any) -> Shown:
+        """After an action, imagined."""
+        return _shown(self._dreamt(self._arrays, state, action, np.float32(temperature), key))
+
+    def read(self, state: Any) -> Shown:
+        """As it is."""
+        return _shown(self._read(self._arrays, state))
+
+    def act(self, state: Any, *, key: Any) -> np.ndarray:
+        """What the agent does there, in the model's form."""
+        return np.asarray(self._acted(self._arrays, state, key))
+
+    def plan(self, state: Any, *, key: Any) -> np.ndarray:
+        """The first action of the best of many imagined plans."""
+        return np.asarray(self._planned(self._arrays, state, key))
+
+    def _trained(self, arrays: Any) -> Trained:
+        return eqx.combine(arrays, self._rest)
+
+    def _look(self, arrays: Any, state: Any, action: Any, observation: Any, first: Any, key: Any) -> Any:
+        model = self._trained(arrays).model
+        vector = action_vector(self.spaces.action, action)
+        return self._see(arrays, filter_step(model, state, vector, model.encode(observation), first, key=key))
+
+    def _dream(self, arrays: Any, state: Any, action: Any, temperature: Any, key: Any) -> Any:
+        model = self._trained(arrays).model
+        if hasattr(model, "temperature"):
+            model = eqx.tree_at(lambda it: it.temperature, model, temperature)
+        state = model.imagine(state, action_vector(self.spaces.action, action), key=key)
+        if hasattr(state, "logits"):
+            index = sample_index(jax.nn.log_softmax(state.logits / temperature), key=jr.fold_in(key, 1))
+            drawn = jax.nn.one_hot(index, state.logits.shape[-1], dtype=state.stoch.dtype)
+            state = eqx.tree_at(lambda it: it.stoch, state, jnp.where(temperature == 1, state.stoch, drawn))
+        return self._see(arrays, state)
+
+    def _see(self, arrays: Any, state: Any) -> Any:
+        heads = self._trained(arrays).heads
+        nothing = lambda _: jnp.nan
+        numbers = [heads.get(name, nothing)(state) for name in NUMBERS[:3]]
+        numbers += [self._entropy(arrays, state), uncertainty(state)]
+        decoded = heads["decode"](state) if "decode" in heads else {}
+        return state, decoded, jnp.stack([jnp.asarray(it, jnp.float32) for it in numbers]), latent(state)
+
+    def _entropy(self, arrays: Any, state: Any) -> Any:
+        policy = self._trained(arrays).policy
+        return policy.actor(state.features).entropy() if isinstance(policy, FilterPolicy) else jnp.nan
+
+    def _act(self, arrays: Any, state: Any, key: Any) -> Array:
+        policy = self._trained(arrays).policy
+        if isinstance(policy, FilterPolicy):
+            return policy.actor(state.features).sample(key=key)
+        assert isinstance(policy, ControlledPolicy)
+        return policy.obeyed(policy.controller(seen(state, policy.controller.widths[0])))
+
+    def _plan(self, arrays: Any, state: Any, key: Any) -> Array:
+        trained = self._trained(arrays)
+        goes_on = trained.heads.get("continue", lambda _: jnp.ones(()))
+        return shoot(trained.model, trained.heads["reward"], goes_on, state, self.spaces.action, key=key)
+
+
+def latent(state: Any) -> Array:
+    """All that a state knows, as one vector."""
+    if hasattr(state, "features"):
+        return state.features.astype(jnp.float32)
+    leaves = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.ndim]
+    return jnp.concatenate([leaf.reshape(-1).astype(jnp.float32) for leaf in leaves])
+
+
+def uncertainty(state: Any) -> Any:
+    """Entropy of a categorical guess, as a share of the largest; NaN of others."""
+    if not hasattr(state, "logits"):
+        return jnp.nan
+    entropy = -jnp.sum(jnp.exp(state.logits) * state.logits, axis=-1)
+    return jnp.mean(entropy) / jnp.log(state.logits.shape[-1])
+
+
+def dials(states: list[Any]) -> list[dict[str, Any]]:
+    """What can be turned at the last of these states: the numbers that varied most among them, and the choices."""
+    field = "z" if hasattr(states[-1], "z") else "deter"
+    values = np.stack([np.asarray(getattr(state, field), np.float32) for state in states])
+    spread = values.std(axis=0) if len(states) > 1 else np.ones(values.shape[1])
+    found = []
+    for place in np.argsort(-spread, kind="stable")[:WAYS].tolist():
+        middle, width = float(values[:, place].mean()), max(3 * float(spread[place]), 0.5)
+        now = float(values[-1, place])
+        low, high = min(middle - width, now), max(middle + width, now)
+        name = f"{'z' if field == 'z' else 'h'} {place}"
+        found.append({"name": name, "field": field, "place": place, "low": low, "high": high, "value": now})
+    if hasattr(states[-1], "stoch"):
+        chosen = np.asarray(states[-1].stoch)
+        for place in range(min(WAYS, len(chosen))):
+            value = int(chosen[place].argmax())
+            about = {"name": f"z {place}", "field": "stoch", "place": place, "low": 0, "high": chosen.shape[1] - 1}
+            found.append({**about, "value": value, "whole": True})
+    return found
+
+
+def turned(state: Any, dial: Mapping[str, Any], value: float) -> Any:
+    """The state with one of its `dials` at another value."""
+    field, place = dial["field"], dial["place"]
+    values = np.array(getattr(state, field))
+    if field == "stoch":
+        values[place] = np.arange(values.shape[1]) == round(min(max(value, 0), values.shape[1] - 1))
+    else:
+        values[place] = value
+    return eqx.tree_at(lambda it: getattr(it, field), state, values)
+
+
+def _shown(found: Any) -> Shown:
+    return Shown(*jax.device_get(found))

@@ -1,0 +1,157 @@
+// What a person holds: keys, fingers on the pad, a gamepad. All end in the same list of controls, the latest last.
+import { choice, h, toast } from "/static/dom.js";
+
+const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Space: "space" };
+const PAD = { 12: "ArrowUp", 13: "ArrowDown", 14: "ArrowLeft", 15: "ArrowRight", 0: "Space", 1: "KeyZ", 2: "KeyX" };
+
+export const keyName = (code) => NAMES[code] || code.replace(/^(Key|Digit)/, "").toLowerCase();
+
+export class Hands {
+  constructor(world, controls, onchange) {
+    this.world = world;
+    this.controls = controls;
+    this.onchange = onchange;
+    this.held = new Map(); // control -> what holds it
+    this.learning = null;
+    this.keys = this.remembered();
+    this.element = h("div", { class: "pad", role: "group", "aria-label": "Actions" }, controls.map((it) => this.button(it)));
+    this.down = (event) => this.key(event, true);
+    this.up = (event) => this.key(event, false);
+    this.drop = () => this.release();
+    addEventListener("keydown", this.down);
+    addEventListener("keyup", this.up);
+    addEventListener("blur", this.drop);
+    this.polling = true;
+    this.poll();
+  }
+
+  close() {
+    this.polling = false;
+    removeEventListener("keydown", this.down);
+    removeEventListener("keyup", this.up);
+    removeEventListener("blur", this.drop);
+  }
+
+  button(control) {
+    const button = h("button", { type: "button", "data-control": control.id },
+      h("span", {}, control.name), h("kbd", {}));
+    const hold = (event) => {
+      if (this.learning !== null) return;
+      event.preventDefault();
+      button.setPointerCapture(event.pointerId);
+      this.hold(control.id, "finger", true);
+    };
+    const let_go = () => this.hold(control.id, "finger", false);
+    button.addEventListener("pointerdown", hold);
+    button.addEventListener("pointerup", let_go);
+    button.addEventListener("pointercancel", let_go);
+    button.addEventListener("contextmenu", (event) => event.preventDefault());
+    button.addEventListener("click", () => this.learning !== null && this.learn(control.id));
+    button.addEventListener("keydown", (event) => {
+      if (event.code === "Enter" && this.learning === null && !event.repeat) {
+        this.hold(control.id, "finger", true);
+        setTimeout(let_go, 120);
+      }
+    });
+    control.button = button;
+    this.label(control);
+    return button;
+  }
+
+  label(control) {
+    const codes = Object.keys(this.keys).filter((code) => this.keys[code] === control.id);
+    control.button.querySelector("kbd").textContent = codes.map(keyName).join(" ") || "·";
+  }
+
+  remembered() {
+    const given = {};
+    for (const control of this.controls) for (const code of control.keys) given[code] = control.id;
+    try {
+      return JSON.parse(localStorage.getItem(`keys ${this.world}`)) || given;
+    } catch {
+      return given;
+    }
+  }
+
+  // The next click on a control and the next key belong together.
+  teach(on) {
+    this.learning = on ? "" : null;
+    this.element.classList.toggle("learning", on);
+    for (const control of this.controls) control.button.classList.remove("asked");
+    if (on) toast("Choose an action, then press its key. Done with the same button.");
+  }
+
+  learn(id) {
+    this.learning = id;
+    for (const control of this.controls) control.button.classList.toggle("asked", control.id === id);
+  }
+
+  key(event, down) {
+    const typing = event.target.closest?.("input:not([type=range]), textarea, select");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.learning !== null) {
+      if (!down || !this.learning || event.code === "Tab" || event.code === "Enter") return;
+      event.preventDefault();
+      this.keys[event.code] = this.learning;
+      localStorage.setItem(`keys ${this.world}`, JSON.stringify(this.keys));
+      this.controls.forEach((control) => this.label(control));
+      return;
+    }
+    const id = this.keys[event.code];
+    if (id === undefined || event.target.closest?.("[data-own-keys]")) return;
+    event.preventDefault();
+    if (!event.repeat) this.hold(id, event.code, down);
+  }
+
+  owns(code) {
+    return code in this.keys;
+  }
+
+  hold(id, by, down) {
+    const holders = this.held.get(id) || new Set();
+    const before = holders.size;
+    down ? holders.add(by) : holders.delete(by);
+    holders.size ? this.held.set(id, holders) : this.held.delete(id);
+    if (Boolean(before) !== Boolean(holders.size)) this.tell();
+  }
+
+  release() {
+    if (!this.held.size) return;
+    this.held.clear();
+    this.tell();
+  }
+
+  tell() {
+    for (const control of this.controls) control.button.classList.toggle("held", this.held.has(control.id));
+    this.onchange([...this.held.keys()]);
+  }
+
+  // Lights what is being done, whoever does it.
+  doing(action) {
+    for (const control of this.controls)
+      control.button.classList.toggle("doing", control.element === 0 && control.value === action);
+  }
+
+  poll() {
+    if (!this.polling) return;
+    for (const pad of navigator.getGamepads?.() || []) {
+      if (!pad) continue;
+      const on = new Set(Object.keys(PAD).filter((n) => pad.buttons[n]?.pressed).map((n) => PAD[n]));
+      if (pad.axes[0] < -0.4) on.add("ArrowLeft");
+      if (pad.axes[0] > 0.4) on.add("ArrowRight");
+      if (pad.axes[1] < -0.4) on.add("ArrowUp");
+      if (pad.axes[1] > 0.4) on.add("ArrowDown");
+      for (const code of Object.values(PAD))
+        if (this.keys[code] !== undefined) this.hold(this.keys[code], `pad ${code}`, on.has(code));
+    }
+    requestAnimationFrame(() => this.poll());
+  }
+}
+
+export const players = (about, chosen, onchoose) => choice("Who plays", [
+  ["person", "You", "You play; nothing happens that you do not do"],
+  ["both", "Both", "The agent plays, and you take over while you hold a key", !about.agent],
+  ["agent", "Agent", "What was learned plays", !about.agent],
+  ["planner", "Planner", "The best of 64 imagined plans", !about.planner],
+  ["random", "Dice", "Actions by chance"],
+], chosen, onchoose);

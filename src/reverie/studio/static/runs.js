@@ -1,0 +1,208 @@
+// Looking at runs: the list, one run's curves, films, episodes and settings, several beside each other.
+import { curves, tone } from "/static/charts.js";
+import { card, choice, getJSON, h, short } from "/static/dom.js";
+
+const EVERY = 2500;
+const FIRST = ["episode/return", "evaluation/mean", "dreamed/mean", "loss", "search/mean"];
+
+// A page that is read again and again while it is open.
+class Page {
+  constructor(read, every = EVERY) {
+    this.open = true;
+    this.redraw = () => {};
+    const again = async () => {
+      if (!this.open) return;
+      if (!document.hidden) await read(this);
+      this.timer = setTimeout(again, every);
+    };
+    again();
+  }
+
+  close() {
+    this.open = false;
+    clearTimeout(this.timer);
+  }
+}
+
+export function list(main) {
+  const chosen = new Set();
+  const body = h("tbody");
+  const button = h("a", { class: "button", hidden: true }, "Compare");
+  const empty = h("p", { class: "hint", hidden: true }, "No run here yet. Begin one: reverie train dreamer3 CartPole-v1");
+  const choose = (id, on) => {
+    on ? chosen.add(id) : chosen.delete(id);
+    button.hidden = chosen.size < 2;
+    button.textContent = `Compare ${chosen.size} runs`;
+    button.setAttribute("href", `#/compare/${[...chosen].join(",")}`);
+  };
+  main.replaceChildren(h("div", { class: "hero" }, h("h1", {}, "Walk around in a dream"),
+    h("p", {}, "Every run here has learned a world. Play what it dreams, beside reality, and see where the two part.")),
+    h("div", { class: "buttons end" }, button), h("div", { class: "scroll" },
+      h("table", { class: "runs" }, h("thead", {}, h("tr", {}, ["", "run", "method", "world", "steps", "score", "state", ""].map((name) =>
+        h("th", { scope: "col" }, name || h("span", { class: "unseen" }, "choose"))))), body)), empty);
+  return new Page(async () => {
+    const entries = await getJSON("/api/runs");
+    empty.hidden = entries.length > 0;
+    const focused = document.activeElement?.id;
+    body.replaceChildren(...entries.map((it) => h("tr", {},
+      h("td", {}, h("input", { type: "checkbox", id: `choose-${it.id}`, checked: chosen.has(it.id), "aria-label": `Compare ${it.run}`,
+        onchange: (event) => choose(it.id, event.target.checked) })),
+      h("td", {}, h("a", { href: `#/run/${it.id}`, id: `run-${it.id}` }, it.run)),
+      h("td", {}, [it.method, it.size].filter(Boolean).join(" ")), h("td", {}, it.environment || ""),
+      h("td", { class: "right" }, short(it.steps)), h("td", { class: "right" }, short(it.score)),
+      h("td", {}, h("span", { class: `state ${it.state}` }, it.state)),
+      h("td", {}, it.method && it.method !== "played" && it.keeps
+        && h("a", { class: "button", href: `#/play/${it.id}`, id: `play-${it.id}`, "aria-label": `Play ${it.run}` }, "Play")))));
+    if (focused) document.getElementById(focused)?.focus();
+  });
+}
+
+export function run(main, id) {
+  const title = h("h1", {}, "…");
+  const panel = h("div", { class: "panel" });
+  const tabs = choice("What to look at", [["curves", "Curves"], ["media", "Films"], ["episodes", "Episodes"],
+    ["settings", "Settings"]], "curves", (it) => show(it));
+  const state = h("span", { class: "state" });
+  main.replaceChildren(h("div", { class: "head" }, title, state, h("a", { class: "button", href: `#/play/${id}` }, "Play its dream")),
+    tabs, panel);
+  let inner = null;
+  const show = (what) => {
+    inner?.close();
+    tabs.choose(what);
+    panel.replaceChildren(h("p", { class: "hint" }, "Reading …"));
+    inner = { curves: () => curvesOf(panel, [id]), media: () => media(panel, id), episodes: () => episodes(panel, id),
+      settings: () => settings(panel, [id]) }[what]();
+    page.redraw = () => inner.redraw();
+  };
+  const page = new Page(async () => {
+    const about = (await getJSON("/api/runs")).find((it) => it.id === id);
+    if (!about) return;
+    title.textContent = about.run;
+    state.textContent = about.state;
+    state.className = `state ${about.state}`;
+  });
+  show("curves");
+  const close = page.close.bind(page);
+  page.close = () => (inner.close(), close());
+  return page;
+}
+
+export function compare(main, ids) {
+  const charts = h("div");
+  const table = h("div");
+  main.replaceChildren(h("h1", {}, "Side by side"), charts, table);
+  const page = curvesOf(charts, ids);
+  settings(table, ids);
+  return page;
+}
+
+function curvesOf(panel, ids) {
+  const canvases = new Map();
+  const legend = h("p", { class: "legend" });
+  const grid = h("div", { class: "grid" });
+  let found = [];
+  const draw = () => {
+    for (const [name, canvas] of canvases) curves(canvas, found.map((one) => one.series[name] || { x: [], y: [] }));
+  };
+  const page = new Page(async () => {
+    found = await Promise.all(ids.map((id) => getJSON(`/api/runs/${id}/metrics`)));
+    const names = [...new Set(found.flatMap((one) => Object.keys(one.series)))].filter((name) => name !== "seconds");
+    names.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    if (names.some((name) => !canvases.has(name)) || !canvases.size) {
+      for (const name of names) if (!canvases.has(name))
+        canvases.set(name, h("canvas", { role: "img", "aria-label": `${name} over steps` }));
+      grid.replaceChildren(...names.map((name) => h("figure", { class: "curve" }, h("figcaption", {}, name), canvases.get(name))));
+      panel.replaceChildren(legend, grid, ...(names.length ? [] : [h("p", { class: "hint" }, "Nothing was logged yet.")]));
+    }
+    legend.replaceChildren(...(ids.length > 1 ? found.map((one, index) => h("span", { class: tone(index).slice(2) }, one.run)) : []));
+    draw();
+  });
+  page.redraw = draw;
+  addEventListener("resize", draw);
+  const close = page.close.bind(page);
+  page.close = () => (removeEventListener("resize", draw), close());
+  return page;
+}
+
+const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+
+function media(panel, id) {
+  return new Page(async (page) => {
+    const names = await getJSON(`/api/runs/${id}/media`);
+    if (page.names === String(names)) return;
+    page.names = String(names);
+    const shown = names.map((name, number) => [name, `/api/runs/${id}/media/${number}`]);
+    const still = shown.filter(([name]) => !name.endsWith(".mp4"));
+    panel.replaceChildren(...(still.length ? still.map(([name, source]) =>
+      h("figure", { class: "film" }, h("figcaption", {}, name), h("img", { src: source, alt: `${name} of this run`, loading: "lazy" })))
+      : [h("p", { class: "hint" }, "No pictures yet: reverie film draws them.")]));
+  }, 8000);
+}
+
+function settings(panel, ids) {
+  return new Page(async (page) => {
+    if (page.done) return;
+    const found = await Promise.all(ids.map((id) => getJSON(`/api/runs/${id}/config`)));
+    page.done = true;
+    const names = [...new Set(found.flatMap((one) => Object.keys(one)))];
+    const said = (one, name) => (one[name] === undefined ? "–" : JSON.stringify(one[name]));
+    const differs = (name) => new Set(found.map((one) => said(one, name))).size > 1;
+    names.sort((a, b) => Number(differs(b)) - Number(differs(a)));
+    panel.replaceChildren(h("div", { class: "scroll" }, h("table", { class: "settings" }, h("tbody", {}, names.map((name) =>
+      h("tr", { class: differs(name) ? "differs" : "" }, h("th", { scope: "row" }, name), found.map((one) => h("td", {}, said(one, name)))))))));
+  }, 60000);
+}
+
+function episodes(panel, id) {
+  const viewer = h("div", { class: "viewer" });
+  const box = h("div", { class: "episodes" });
+  panel.replaceChildren(viewer, box);
+  return new Page(async (page) => {
+    const { count, episodes: found } = await getJSON(`/api/runs/${id}/episodes`);
+    if (page.count === count) return;
+    page.count = count;
+    box.replaceChildren(h("p", { class: "hint" }, count ? `${count.toLocaleString("en")} episodes are kept; the newest ${found.length}:`
+      : "This run keeps no episodes."), h("div", { class: "chips" }, found.map((it) => h("button", { type: "button", title: it.ended,
+      onclick: () => watch(viewer, id, it) }, `${it.number}: ${short(Number(it.score.toFixed(2)))} in ${it.length}`))));
+    if (found.length && !viewer.childElementCount) watch(viewer, id, found[0]);
+  }, 10000);
+}
+
+async function watch(viewer, id, { number, ended }) {
+  const path = `/api/runs/${id}/episodes/${number}`;
+  const about = await getJSON(path);
+  const canvas = h("canvas", { role: "img", "aria-label": `Episode ${number}` });
+  const chart = h("canvas", { class: "strip", "aria-hidden": "true" });
+  const said = h("output", {});
+  const slider = h("input", { type: "range", min: 0, max: about.rows - 1, value: 0, "aria-label": `Step of episode ${number}` });
+  const vector = Object.values(about.vectors)[0];
+  const show = async () => {
+    const row = Number(slider.value);
+    said.textContent = `episode ${number}, ${ended} · step ${row} of ${about.rows - 1} · reward ${short(about.rewards[row])} · action ${about.actions[row]}`;
+    if (about.pictures) await paint(canvas, `${path}/rows/${row}`);
+    const lines = about.pictures || !vector ? [about.rewards] : vector[0].map((_, column) => vector.map((values) => values[column]));
+    curves(chart, lines.slice(0, 6).map((y) => ({ x: y.map((_, index) => index), y })));
+  };
+  slider.oninput = show;
+  viewer.replaceChildren(card(`Episode ${number}`, about.pictures && canvas, chart, slider, said));
+  await show();
+}
+
+async function paint(canvas, path) {
+  const answer = await fetch(path);
+  if (!answer.ok) return;
+  const [width, height] = [Number(answer.headers.get("x-width")), Number(answer.headers.get("x-height"))];
+  Object.assign(canvas, { width, height });
+  const brush = canvas.getContext("2d");
+  if (answer.headers.get("content-type") === "image/jpeg") {
+    brush.drawImage(await createImageBitmap(await answer.blob()), 0, 0);
+    return;
+  }
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const image = brush.createImageData(width, height);
+  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
+    image.data.set(bytes.subarray(from, from + 3), to);
+    image.data[to + 3] = 255;
+  }
+  brush.putImageData(image, 0, 0);
+}

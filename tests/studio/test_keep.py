@@ -1,0 +1,134 @@
+"""What is kept is what was: logs replay to the last bit, films are films, experience reads like a run's."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reverie.errors import UserError
+from reverie.evaluate import video
+from reverie.run.audit import audit
+from reverie.run.stored import Stored
+from reverie.studio import keep
+from reverie.studio.scenery import Scenery
+from reverie.studio.session import Session
+
+
+def played(scenery: Scenery, *, beside: bool = False) -> Session:
+    """Some steps, a branch, a change by hand, and some more."""
+    session = Session(scenery, lambda _: None, seed=2)
+    say = lambda kind, **more: session.handle({"type": kind, **more})
+    if beside:
+        say("view", what="both")
+    for _ in range(5):
+        say("step")
+    say("seek", moment=3)
+    if scenery.mind.has_temperature:
+        say("temperature", value=0.7)
+    say("step")
+    say("dials")
+    say("turn", dial=0, value=0.3)
+    for _ in range(3):
+        say("step")
+    return session
+
+
+@pytest.mark.parametrize("name", ["cartpole", "doom"])
+def test_a_log_replays_to_the_last_bit(name: str, request: pytest.FixtureRequest) -> None:
+    session = played(request.getfixturevalue(name))
+    content = json.dumps(keep.log(session)).encode()
+    other = Session(session.scenery, lambda _: None, seed=9)
+    assert keep.follow(other, content) is None
+    ours, theirs = (one.timeline.path(one.at) for one in (session, other))
+    assert len(ours) == len(theirs) == 9
+    assert [keep.digest(step.state) for step in ours] == [keep.digest(step.state) for step in theirs]
+    assert json.dumps(keep.log(other)) == content.decode()
+
+
+def test_open_eyes_replay_too(cartpole: Scenery) -> None:
+    session = Session(cartpole, lambda _: None)
+    session.handle({"type": "horizon", "steps": 2})
+    for _ in range(6):
+        session.handle({"type": "step"})
+    other = Session(cartpole, lambda _: None)
+    assert keep.follow(other, json.dumps(keep.log(session)).encode()) is None
+
+
+def test_a_log_that_was_touched_is_found_out(cartpole: Scenery) -> None:
+    found = keep.log(played(cartpole))
+    found["steps"][1]["action"] = [1 - found["steps"][1]["action"][0]]
+    assert keep.follow(Session(cartpole, lambda _: None), json.dumps(found).encode()) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "origin": {"origin": "world", "number": "0", "row": 0}}'],
+)
+def test_what_is_no_log_is_refused(content: bytes, cartpole: Scenery) -> None:
+    with pytest.raises(UserError, match="no log"):
+        keep.follow(Session(cartpole, lambda _: None), content)
+
+
+def test_a_log_of_another_model_is_refused(cartpole: Scenery, doom: Scenery) -> None:
+    with pytest.raises(UserError, match="no log"):
+        keep.follow(Session(doom, lambda _: None), json.dumps(keep.log(played(cartpole))).encode())
+
+
+def test_stills_and_films(doom: Scenery) -> None:
+    session = played(doom)
+    assert Image.open(io.BytesIO(keep.still(session))).format == "PNG"
+    film = Image.open(io.BytesIO(keep.film(session, "webp")))
+    assert film.format == "WEBP"
+    assert film.n_frames == 5  # nine moments at 35 a second, every second one
+    if video.has_mp4():
+        assert keep.film(session, "mp4")[4:8] == b"ftyp"
+
+
+def test_a_film_of_both_is_wider(cartpole: Scenery) -> None:
+    alone, both = (Image.open(io.BytesIO(keep.still(played(cartpole, beside=it)))) for it in (False, True))
+    assert both.width > 1.8 * alone.width
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_experience_reads_like_a_runs(beside: bool, cartpole: Scenery, tmp_path: Path) -> None:
+    session = played(cartpole, beside=beside)
+    told = keep.experience(session, tmp_path)
+    folder = tmp_path / told["folder"]
+    assert told["world"] == ("CartPole-v1" if beside else "reverie/Dream-v0")
+    assert audit(folder).sound
+    rows = Stored(folder).sequence(0)
+    path = [step for step in session.timeline.path(session.at) if step.how != "edit"]
+    assert rows.action[:-1].tolist() == [step.action.tolist() for step in path[1:] if step.action is not None]
+    assert rows.is_first.tolist() == [True] + [False] * (len(path) - 1)
+    if beside:
+        assert rows.reward.tolist() == [0.0] + [1.0] * (len(path) - 1)
+    assert keep.experience(session, tmp_path)["folder"] != told["folder"]
+
+
+def test_a_shared_moment_is_found_again(cartpole: Scenery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(keep, "folder_of", lambda _: tmp_path)
+    session = played(cartpole)
+    name = keep.share(session)
+    other = Session(cartpole, lambda _: None)
+    assert keep.shared(other, name.encode()) is None
+    here, there = session.timeline[session.at].state, other.timeline[other.at].state
+    assert np.array_equal(here.deter, there.deter)
+
+
+@pytest.mark.parametrize(
+    "name", [b"", b"../../manifest", b"0" * 16, b"ABCDEFABCDEFABCD", b"\xff" * 16, b"a/../../b/c/d/ef"]
+)
+def test_a_link_leads_nowhere_else(name: bytes, cartpole: Scenery) -> None:
+    with pytest.raises(UserError, match="not on this machine"):
+        keep.shared(Session(cartpole, lambda _: None), name)
+
+
+def test_moments_of_a_run_are_kept_with_it(
+    cartpole: Scenery, doom: Scenery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert keep.folder_of(Session(cartpole, lambda _: None)) == cartpole.run / "media" / "moments"
+    assert keep.folder_of(Session(doom, lambda _: None)) == tmp_path / "doom" / "media" / "moments"
