@@ -151,13 +151,13 @@ def test_several_choices_at_once(name) -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_bounds_are_respected_and_reached(name) -> None:
-    """More of one and less of the next is better, without end: the best that can be done lies at the bounds."""
-    wanted = jnp.tile(jnp.array([[1.0], [-1.0]]), (HORIZON // 2, 1))
+    """More at first and less later is better, without end: the best that can be done lies at the bounds."""
+    wanted = jnp.repeat(jnp.array([[1.0], [-1.0]]), HORIZON // 2, axis=0)
     outside = lambda plan: jnp.any(jnp.abs(plan) > 1)
-    score = lambda plan, key: jnp.sum(wanted * plan) + jnp.where(outside(plan), 1e6, 0.0)
+    score = lambda plan, key: 0.1 * jnp.sum(wanted * plan) + jnp.where(outside(plan), 1e6, 0.0)
     found = plan_of(name, score, NUMBER).plan
     assert not outside(found)
-    assert jnp.abs(found - wanted).mean() < 0.2, "a plan that knows nothing is 1 away"
+    assert jnp.abs(found - wanted).mean() < 0.15, "a plan that knows nothing is 1 away"
 
 
 # ----------------------------------------------------------- the same, as a loop

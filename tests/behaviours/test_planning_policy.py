@@ -199,6 +199,22 @@ def test_it_filters_with_the_action_that_it_took_and_forgets_it_in_a_new_episode
     np.testing.assert_array_equal(anew.state, [7.0, 0.0])
 
 
+def brighter(observation, *, key):
+    return {name: value + 1 + jr.uniform(key) for name, value in observation.items()}
+
+
+class Seeing(Mute):
+    """What it sees goes through something with dice first (PlaNet's pictures)."""
+
+    see: Any = eqx.field(static=True, default=brighter)
+
+
+def test_it_sees_as_the_run_s_own_policy_does() -> None:
+    policy = planning(trained(Diary(), PAID, NUMBER, Seeing()), "shooting", horizon=2, candidates=10)
+    seen = [act(policy, policy.initial(), jnp.array([5.0, 0.0]), YES, jr.key(seed))[1].state[0] for seed in (0, 1)]
+    assert 6 < min(seen) < max(seen) < 7, "with other dice every time"
+
+
 def test_garbage_of_the_last_episode_is_not_remembered() -> None:
     policy = planning(trained(Diary(), PAID, NUMBER), "icem", horizon=2, candidates=20)
     garbage = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), policy.initial())

@@ -1,5 +1,6 @@
 """`reverie bench planners`: all planners side by side, as a table, as a picture, as JSON."""
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -8,7 +9,6 @@ import pytest
 
 from reverie.behaviours.planner_config import CONFIGS
 from reverie.cli.main import main
-from reverie.evaluate import plots
 
 FEW = ["--horizon", "2", "--episodes", "1"]
 
@@ -40,7 +40,9 @@ def test_a_table_and_a_picture(run: str, here: Path, capsys: pytest.CaptureFixtu
 def test_without_the_extra_the_table_alone(
     run: str, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
+    find = importlib.util.find_spec
+    missing = lambda name, *rest: None if name == "matplotlib" else find(name, *rest)
+    monkeypatch.setattr(importlib.util, "find_spec", missing)
     capsys.readouterr()
     assert main(["bench", "planners", run, "--planners", "shooting", "--candidates", "4", *FEW]) == 0
     *_, last = capsys.readouterr().out.splitlines()

@@ -54,6 +54,8 @@ class PlanningPolicy(AbstractPolicy[Memory]):
     planner: Callable[..., Planned] = eqx.field(static=True)
     settings: PlannerConfig = eqx.field(static=True)
     config: PlanningConfig = eqx.field(static=True)
+    see: Callable[..., dict[str, Array]] | None = eqx.field(static=True, default=None)
+    """`see(observation, key)`: what an observation goes through first, where the run's own policy has such a thing."""
 
     def initial(self) -> Memory:
         mean = middle(self.spec, self.config.horizon)
@@ -64,6 +66,9 @@ class PlanningPolicy(AbstractPolicy[Memory]):
         self, carry: Memory, observation: dict[str, Array], is_first: Bool[Array, ""], *, key: PRNGKeyArray
     ) -> tuple[Array, Memory]:
         filter_key, fresh_key, propose_key, plan_key, noise_key = jr.split(key, 5)
+        if self.see is not None:
+            see_key, filter_key = jr.split(filter_key)
+            observation = self.see(observation, key=see_key)
         encoded = self.model.encode(observation)
         state = filter_step(self.model, carry.state, carry.action, encoded, is_first, key=filter_key)
         fresh = middle(self.spec, self.config.horizon), uniform(self.spec, carry.kept.shape, key=fresh_key)
@@ -157,5 +162,5 @@ def planning(trained: Trained, planner: str, **numbers: Any) -> PlanningPolicy:
         raise UserError("this run's policy cannot act in a dream, so it proposes no plans: leave out --proposals.")
     names = ["reward", *(["continue"] if "continue" in trained.heads else []), *(["value"] if config.value else [])]
     heads = {name: trained.heads[name] for name in names}
-    proposer = trained.policy if config.proposals else None
-    return PlanningPolicy(trained.model, heads, proposer, trained.spaces.action, PLANNERS[planner], settings, config)
+    how = trained.spaces.action, PLANNERS[planner], settings, config, getattr(trained.policy, "see", None)
+    return PlanningPolicy(trained.model, heads, trained.policy if config.proposals else None, *how)
