@@ -301,3 +301,10 @@ def test_heads_count_as_they_are_asked_for() -> None:
 def test_what_cannot_be_planned_is_refused(heads, numbers, said) -> None:
     with pytest.raises(UserError, match=said):
         planning(trained(Diary(), heads, NUMBER), "cem", **numbers)
+
+
+def test_in_a_state_of_a_dream_it_plans_from_nothing() -> None:
+    policy = planning(trained(Diary(), PAID, NUMBER), "icem", horizon=2, candidates=200)
+    action, vector = policy.choose(policy.model.initial(), KEY)
+    np.testing.assert_array_equal(action, vector)
+    assert action[0] > 0.9, "the more the better"

@@ -40,6 +40,16 @@ def cartpole(shelf_folder: Path) -> Scenery:
 
 
 @pytest.fixture(scope="session")
+def gaussian(tmp_path_factory: pytest.TempPathFactory) -> Scenery:
+    """A world that is guessed with Gaussians, by a method that plans."""
+    run = str(tmp_path_factory.mktemp("gaussian") / "planet")
+    line = ["train", "planet", "Pendulum-v1", "--steps", "8", "--size", "nano", "--run", run]
+    line += ["--config.rssm.deter=8", "--config.rssm.hidden=8", "--config.rssm.stoch=3", "--config.units=8"]
+    assert main(line) == 0
+    return Scenery(run)
+
+
+@pytest.fixture(scope="session")
 def doom() -> Scenery:
     """A world of pictures."""
     return Scenery(str(DOOM))

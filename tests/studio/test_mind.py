@@ -18,7 +18,7 @@ def begun(scenery: Scenery) -> mind.Shown:
     return scenery.mind.look(scenery.mind.blank, nothing, scenery.first(0), first=True, key=jr.key(0))
 
 
-@pytest.mark.parametrize("name", ["cartpole", "doom"])
+@pytest.mark.parametrize("name", ["cartpole", "doom", "gaussian"])
 def test_a_dreamt_step_is_an_imagined_one(name: str, request: pytest.FixtureRequest) -> None:
     scenery: Scenery = request.getfixturevalue(name)
     model, state = scenery.agent.trained.model, begun(scenery).state
@@ -71,6 +71,31 @@ def test_the_temperature_of_vmc_is_the_models_own(doom: Scenery) -> None:
         [doom.mind.dream(state, action, heat, key=jr.key(n)).state.z for n in range(8)], axis=0
     )
     assert spread(2.0).mean() > 2 * spread(0.1).mean()
+
+
+def test_a_gaussian_guess_at_no_temperature_is_its_mean(gaussian: Scenery) -> None:
+    state, action = begun(gaussian).state, np.zeros(1, np.float32)
+    cold, own, hot = (gaussian.mind.dream(state, action, heat, key=jr.key(1)).state for heat in (0.0, 1.0, 2.0))
+    assert np.array_equal(cold.stoch, cold.mean)
+    assert np.allclose(hot.stoch - hot.mean, 2 * (own.stoch - own.mean), atol=1e-5)
+    assert np.abs(own.stoch - own.mean).min() > 0
+
+
+def test_what_is_said_of_a_gaussian_world(gaussian: Scenery) -> None:
+    shown = begun(gaussian)
+    assert shown.numbers[NUMBERS.index("uncertainty")] == pytest.approx(np.mean(shown.state.std), rel=1e-5)
+    assert gaussian.mind.has_temperature
+    assert {"value", "entropy"} <= set(gaussian.mind.lacks), "PlaNet has neither critic nor actor"
+    found = mind.dials([shown.state])
+    assert [dial["field"] for dial in found] == ["stoch"] * 3
+    turned = mind.turned(shown.state, found[0], 0.5).stoch
+    assert turned[found[0]["place"]] == 0.5
+
+
+def test_an_agent_that_plans_acts_in_dreams(gaussian: Scenery) -> None:
+    action = gaussian.mind.act(begun(gaussian).state, key=jr.key(0))
+    assert action.shape == (1,)
+    assert -1 <= action[0] <= 1
 
 
 def test_agent_and_planner_give_actions_of_the_world(cartpole: Scenery) -> None:

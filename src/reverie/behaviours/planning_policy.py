@@ -75,11 +75,22 @@ class PlanningPolicy(AbstractPolicy[Memory]):
         shifted = shift(self.spec, carry.mean), jax.vmap(shift_plan)(carry.kept)
         anew = is_first | (not self.config.warm)
         start, kept = jax.tree.map(partial(jnp.where, anew), fresh, shifted)
+        planned, vector = self._decide(state, start, kept, propose_key, plan_key, noise_key)
+        return action_of(self.spec, vector), Memory(state, vector, planned.mean, planned.kept)
+
+    def choose(self, state: Any, key: PRNGKeyArray) -> tuple[Array, Float[Array, "action"]]:
+        """The action to take in a state, seen or imagined, and the same as a vector; planned from nothing."""
+        start, none = middle(self.spec, self.config.horizon), jnp.zeros((0, self.config.horizon, self.spec.width))
+        _, vector = self._decide(state, start, none, *jr.split(key, 3))
+        return action_of(self.spec, vector), vector
+
+    def _decide(
+        self, state: Any, start: Array, kept: Array, propose_key: Any, plan_key: Any, noise_key: Any
+    ) -> tuple[Planned, Array]:
         proposals = jnp.concatenate([kept, self.propose(state, key=propose_key)])
         score = lambda plan, key: self.worth(state, plan, key=key)
         planned = self.planner(score, self.spec, start, self.settings, proposals=proposals, key=plan_key)
-        vector = disturbed(self.spec, planned.plan[0], self.config.noise, key=noise_key)
-        return action_of(self.spec, vector), Memory(state, vector, planned.mean, planned.kept)
+        return planned, disturbed(self.spec, planned.plan[0], self.config.noise, key=noise_key)
 
     def worth(self, state: Any, plan: Float[Array, "horizon action"], *, key: PRNGKeyArray) -> Float[Array, ""]:
         """What a plan is worth from a state on."""

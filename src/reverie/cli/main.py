@@ -25,6 +25,8 @@ VERBS = {
     "demo": ("demo", "train, evaluate and film an agent on CartPole-v1 in a few minutes"),
     "train": ("train", "train a method in an environment; the same line again resumes the run"),
     "resume": ("resume", "continue a run from its newest checkpoint"),
+    "play": ("play", "play the dream of a run in the browser, beside reality"),
+    "studio": ("studio", "look at every run of a folder in the browser, and play its dreams"),
     "eval": ("evaluate", "play episodes with a trained agent and print its score"),
     "plan": ("plan", "play episodes in which every action is planned in the model of a run"),
     "bench": ("bench", "measure all planners on one trained model, side by side"),
@@ -32,8 +34,6 @@ VERBS = {
     "data": ("data", "list, show or verify the experience that runs keep"),
     "envs": ("envs", "list the known suites of environments, or check one environment"),
     "estimate": ("estimate", "count a method's parameters and memory without training it"),
-    "play": ("play", "play the dream of a run in the browser, beside reality"),
-    "studio": ("studio", "serve the studio: every run to be looked at, every dream to be played"),
     "film": ("film", "write a run's pictures: how it learned, how it acts, how it dreams"),
     "export": ("export", "leave of a run what acts and dreams, small enough to be passed on"),
     "verify": ("verify", "run a claim of the results folder again and say whether it holds"),
@@ -41,10 +41,8 @@ VERBS = {
 """Verb: (its module in this folder, its line in the help)."""
 
 EXAMPLES = (
-    "reverie demo",
-    "reverie train dreamer3 CartPole-v1 --size nano --budget 5m",
-    "reverie eval runs/dreamer3-CartPole-v1-nano-seed0 --episodes 100",
     "reverie play weights/doom",
+    "reverie train dreamer3 CartPole-v1 --size nano --budget 5m",
 )
 
 
@@ -93,7 +91,7 @@ def overview() -> str:
     examples = "\n".join(f"  {line}" for line in EXAMPLES)
     return (
         "usage: reverie VERB ...\n\nWorld models: learned simulators that an agent can dream in.\n\n"
-        f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
+        f"{verbs}\n\nexamples:\n{examples}\n\n"
         "`reverie VERB --help` explains a verb; `reverie --version` prints the version."
     )
 

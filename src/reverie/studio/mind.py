@@ -1,13 +1,14 @@
 """A trained model as the studio steps it: one compiled call per step, whatever the method.
 
     look       s' = observe(s, a, o)         without memory of what was before, where an episode begins
-    dream      s' = imagine(s, a)            at a temperature, of a model that has one, or whose guess is categorical
+    dream      s' = imagine(s, a)            at a temperature, of a model that has one, or whose guess is a distribution
     read       what a state shows, and what the heads and the agent say of it: `NUMBERS`
     act        the agent's action at a state
 
-A categorical guess at temperature T is drawn again from softmax(logits / T); at 1 it is the model's own draw, to the
-bit. The uncertainty is the entropy of that guess before it is drawn, as a share of the largest: 0 is sure, 1 knows
-nothing. What a model lacks is NaN here, and `lacks` says it in words.
+A categorical guess at temperature T is drawn again from softmax(logits / T), a Gaussian one is moved to T times its
+distance from the mean; at 1 both are the model's own draw, to the bit. The uncertainty of choices is the entropy of the
+guess before it is drawn, as a share of the largest: 0 is sure, 1 knows nothing; of Gaussians, their mean deviation.
+What a model lacks is NaN here, and `lacks` says it in words. The planner is iCEM, from nothing in every step.
 """
 
 from collections.abc import Mapping
@@ -20,12 +21,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
-from reverie.behaviours.controlled import ControlledPolicy, seen
-from reverie.behaviours.filter_policy import FilterPolicy
+from reverie.behaviours.planning_policy import planning
 from reverie.maths.distributions import action_vector, sample_index
 from reverie.protocol import Trained
 from reverie.rollout import filter_step
-from reverie.studio.shooting import shoot
 
 NUMBERS = ("reward", "value", "continue", "entropy", "uncertainty")
 """Of a state: of the heads, of the agent's choice (nats), of the model's guess."""
@@ -37,6 +36,8 @@ WORDS = {
     "uncertainty": "it does not say how sure it is of its guess",
     "decode": "no decoder: what is shown is the latent state itself",
 }
+PLAN = {"horizon": 12, "candidates": 64}
+"""What a decision of the planner costs."""
 WAYS = 6
 """Dials of each kind of latent: the numbers that vary most, and the choices."""
 
@@ -61,8 +62,8 @@ class Mind:
         self._looked, self._dreamt, self._read = (jax.jit(it) for it in (self._look, self._dream, self._see))
         self._acted, self._planned = jax.jit(self._act), jax.jit(self._plan)
         blank = eqx.filter_eval_shape(trained.model.initial)
-        self.has_temperature = hasattr(trained.model, "temperature") or hasattr(blank, "logits")
-        self.has_agent = isinstance(trained.policy, FilterPolicy | ControlledPolicy)
+        self.has_temperature = hasattr(trained.model, "temperature") or hasattr(blank, "logits") or gaussian(blank)
+        self.has_agent = hasattr(trained.policy, "choose")
         self.has_planner = "reward" in trained.heads
         numbers = self.read(jax.device_get(trained.model.initial())).numbers
         self.lacks = {name: WORDS[name] for name, value in zip(NUMBERS, numbers, strict=True) if np.isnan(value)}
@@ -96,16 +97,20 @@ class Mind:
         return np.asarray(self._acted(self._arrays, state, key))
 
     def plan(self, state: Any, *, key: Any) -> np.ndarray:
-        """The first action of the best of many imagined plans."""
+        """The first action of a plan imagined from there."""
         return np.asarray(self._planned(self._arrays, state, key))
 
     def _trained(self, arrays: Any) -> Trained:
         return eqx.combine(arrays, self._rest)
 
     def _look(self, arrays: Any, state: Any, action: Any, observation: Any, first: Any, key: Any) -> Any:
-        model = self._trained(arrays).model
+        trained, see = self._trained(arrays), getattr(self.trained.policy, "see", None)
+        if see is not None:
+            see_key, key = jr.split(key)
+            observation = see(observation, key=see_key)
         vector = action_vector(self.spaces.action, action)
-        return self._see(arrays, filter_step(model, state, vector, model.encode(observation), first, key=key))
+        encoded = trained.model.encode(observation)
+        return self._see(arrays, filter_step(trained.model, state, vector, encoded, first, key=key))
 
     def _dream(self, arrays: Any, state: Any, action: Any, temperature: Any, key: Any) -> Any:
         model = self._trained(arrays).model
@@ -115,6 +120,9 @@ class Mind:
         if hasattr(state, "logits"):
             index = sample_index(jax.nn.log_softmax(state.logits / temperature), key=jr.fold_in(key, 1))
             drawn = jax.nn.one_hot(index, state.logits.shape[-1], dtype=state.stoch.dtype)
+            state = eqx.tree_at(lambda it: it.stoch, state, jnp.where(temperature == 1, state.stoch, drawn))
+        if gaussian(state):
+            drawn = state.mean + temperature * (state.stoch - state.mean)
             state = eqx.tree_at(lambda it: it.stoch, state, jnp.where(temperature == 1, state.stoch, drawn))
         return self._see(arrays, state)
 
@@ -127,20 +135,22 @@ class Mind:
         return state, decoded, jnp.stack([jnp.asarray(it, jnp.float32) for it in numbers]), latent(state)
 
     def _entropy(self, arrays: Any, state: Any) -> Any:
-        policy = self._trained(arrays).policy
-        return policy.actor(state.features).entropy() if isinstance(policy, FilterPolicy) else jnp.nan
+        """Of the actor's choice; an actor that plans, obeys or is squashed says none."""
+        actor = getattr(getattr(self._trained(arrays).policy, "chooser", None), "actor", None)
+        choice: Any = None if actor is None else actor(state.features)
+        return choice.entropy() if hasattr(choice, "entropy") else jnp.nan
 
     def _act(self, arrays: Any, state: Any, key: Any) -> Array:
-        policy = self._trained(arrays).policy
-        if isinstance(policy, FilterPolicy):
-            return policy.actor(state.features).sample(key=key)
-        assert isinstance(policy, ControlledPolicy)
-        return policy.obeyed(policy.controller(seen(state, policy.controller.widths[0])))
+        policy: Any = self._trained(arrays).policy
+        return policy.choose(state, key)[0]
 
     def _plan(self, arrays: Any, state: Any, key: Any) -> Array:
-        trained = self._trained(arrays)
-        goes_on = trained.heads.get("continue", lambda _: jnp.ones(()))
-        return shoot(trained.model, trained.heads["reward"], goes_on, state, self.spaces.action, key=key)
+        return planning(self._trained(arrays), "icem", **PLAN).choose(state, key)[0]
+
+
+def gaussian(state: Any) -> bool:
+    """Whether a state is drawn from a Gaussian guess that it holds."""
+    return hasattr(state, "stoch") and hasattr(state, "mean") and hasattr(state, "std")
 
 
 def latent(state: Any) -> Array:
@@ -152,7 +162,9 @@ def latent(state: Any) -> Array:
 
 
 def uncertainty(state: Any) -> Any:
-    """Entropy of a categorical guess, as a share of the largest; NaN of others."""
+    """Entropy of a categorical guess, as a share of the largest; mean deviation of a Gaussian one; NaN of others."""
+    if gaussian(state):
+        return jnp.mean(state.std)
     if not hasattr(state, "logits"):
         return jnp.nan
     entropy = -jnp.sum(jnp.exp(state.logits) * state.logits, axis=-1)
@@ -161,7 +173,7 @@ def uncertainty(state: Any) -> Any:
 
 def dials(states: list[Any]) -> list[dict[str, Any]]:
     """What can be turned at the last of these states: the numbers that varied most among them, and the choices."""
-    field = "z" if hasattr(states[-1], "z") else "deter"
+    field = "z" if hasattr(states[-1], "z") else "stoch" if gaussian(states[-1]) else "deter"
     values = np.stack([np.asarray(getattr(state, field), np.float32) for state in states])
     spread = values.std(axis=0) if len(states) > 1 else np.ones(values.shape[1])
     found = []
@@ -169,9 +181,9 @@ def dials(states: list[Any]) -> list[dict[str, Any]]:
         middle, width = float(values[:, place].mean()), max(3 * float(spread[place]), 0.5)
         now = float(values[-1, place])
         low, high = min(middle - width, now), max(middle + width, now)
-        name = f"{'z' if field == 'z' else 'h'} {place}"
+        name = f"{'h' if field == 'deter' else 'z'} {place}"
         found.append({"name": name, "field": field, "place": place, "low": low, "high": high, "value": now})
-    if hasattr(states[-1], "stoch"):
+    if hasattr(states[-1], "logits"):
         chosen = np.asarray(states[-1].stoch)
         for place in range(min(WAYS, len(chosen))):
             value = int(chosen[place].argmax())
@@ -184,7 +196,7 @@ def turned(state: Any, dial: Mapping[str, Any], value: float) -> Any:
     """The state with one of its `dials` at another value."""
     field, place = dial["field"], dial["place"]
     values = np.array(getattr(state, field))
-    if field == "stoch":
+    if dial.get("whole"):
         values[place] = np.arange(values.shape[1]) == round(min(max(value, 0), values.shape[1] - 1))
     else:
         values[place] = value
