@@ -137,3 +137,17 @@ def test_a_run_that_is_left_between_updates_writes_the_same_lines(tmp_path):
     lines = [[{**line, "seconds": 0} for line in run.metrics()] for run in (unbroken, broken)]
     assert sum("updates" in line for line in lines[0]) > 2
     assert lines[0] == lines[1]
+
+
+def test_the_policy_of_every_step_is_the_same_program(model):
+    """The policy is made anew in every turn: what it is made of must be told to be the same."""
+    traced = []
+
+    @eqx.filter_jit
+    def act(policy):
+        traced.append(policy)
+        return policy.spec.width
+
+    for noise in (0.3, 0.3):
+        act(planet.policy(model, CONFIG, noise=noise))
+    assert len(traced) == 1

@@ -125,6 +125,26 @@ def test_it_is_filling_until_the_first_update_is_due(tmp_path: Path):
     assert found == [(True, 0)] * 7 + [(True, 2)] + [(False, 1)] * 2
 
 
+def test_what_is_given_is_replayed_and_counts_as_collected_but_not_as_steps(tmp_path: Path):
+    """Three turns of another run: what it kept is here before the first step, and after a break too."""
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "steps": 100}
+    about |= {"config": {"experience": {"environments": 2}}}
+    with Run.create(tmp_path / "other", about) as other, begun(seed=7) as experience:
+        learn(experience, 8)
+        experience.save(other, {})
+    config = replace(CONFIG, given=str(tmp_path / "other"))
+    drawn = []
+    for turns in (2, 2):
+        with Run.create(tmp_path / "run", about) as run, begun(config) as experience:
+            before = experience.restore(run, {}) or experience.replay.inserted
+            assert before == (16 if not drawn else 20)
+            assert experience.steps == (0 if not drawn else 4)
+            drawn += [names(stack) for turn in learn(experience, turns) for stack in turn]
+            experience.save(run, {})
+    assert len(drawn) == 5, "six windows are there at once: two updates are due in the first turn"
+    assert any((batch >= 70).any() for batch in drawn), "rows of the other run have its seed in their names"
+
+
 def test_more_may_be_collected_at_first_than_is_kept():
     """The replay holds 20 rows, the first update comes after 30."""
     with begun(replace(CONFIG, capacity=20, prefill=30)) as experience:

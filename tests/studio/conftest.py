@@ -33,6 +33,12 @@ def shelf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def micro() -> list[str]:
+    """Flags of the smallest agent."""
+    return MICRO
+
+
 @pytest.fixture(scope="session")
 def cartpole(shelf_folder: Path) -> Scenery:
     """A world of numbers, with reality."""

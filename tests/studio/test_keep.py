@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reverie.cli.main import main
 from reverie.errors import UserError
 from reverie.evaluate import video
 from reverie.run.audit import audit
@@ -106,6 +107,17 @@ def test_experience_reads_like_a_runs(beside: bool, cartpole: Scenery, tmp_path:
     if beside:
         assert rows.reward.tolist() == [0.0] + [1.0] * (len(path) - 1)
     assert keep.experience(session, tmp_path)["folder"] != told["folder"]
+
+
+def test_a_training_begins_with_what_was_played(cartpole: Scenery, micro: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / keep.experience(played(cartpole, beside=True), tmp_path)["folder"]
+    run = tmp_path / "run"
+    line = ["train", "dreamer3", "CartPole-v1", "--steps", "30", "--run", str(run), *micro]
+    assert main([*line, "--config.experience.given", str(folder)]) == 0
+    mine, lived = (Stored(it).sequence(0) for it in (folder, run))
+    np.testing.assert_array_equal(lived.action, mine.action)
+    np.testing.assert_array_equal(lived.observation["observation"], mine.observation["observation"])
+    assert len(Stored(run).episodes) > 1
 
 
 def test_a_shared_moment_is_found_again(cartpole: Scenery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

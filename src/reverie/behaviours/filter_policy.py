@@ -39,7 +39,7 @@ class FilterPolicy(AbstractPolicy[Memory]):
     world: AbstractWorldModel[Any]
     chooser: Any
     spec: ArraySpec = eqx.field(static=True)
-    see: Callable[..., dict[str, Array]] | None = eqx.field(static=True, default=None)
+    see: Callable[..., dict[str, Array]] | None = None
 
     def initial(self) -> Memory:
         return Memory(self.world.initial(), jnp.zeros(self.spec.width))

@@ -54,7 +54,7 @@ class PlanningPolicy(AbstractPolicy[Memory]):
     planner: Callable[..., Planned] = eqx.field(static=True)
     settings: PlannerConfig = eqx.field(static=True)
     config: PlanningConfig = eqx.field(static=True)
-    see: Callable[..., dict[str, Array]] | None = eqx.field(static=True, default=None)
+    see: Callable[..., dict[str, Array]] | None = None
     """`see(observation, key)`: what an observation goes through first, where the run's own policy has such a thing."""
 
     def initial(self) -> Memory:

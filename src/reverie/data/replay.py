@@ -120,6 +120,11 @@ class Replay:
         """Rows kept, over all streams."""
         return self._depth * self.streams
 
+    @property
+    def layout(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Name -> shape and dtype of what is stored with each row."""
+        return {name: (values.shape[1:], values.dtype.name) for name, values in self._latents.arrays.items()}
+
     def add(
         self, step: Step, action: np.ndarray, latents: Mapping[str, np.ndarray], present: np.ndarray | None = None
     ) -> None:

@@ -233,7 +233,7 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
 def policy(model: Model, config: Config, *, noise: float = 0.0, random: bool = False) -> FilterPolicy:
     """What acts: the world model's filter and the first action of a plan; or, at first, anything."""
     plan = Planning(model.world, eqx.Partial(_reward, model.reward), model.spec, config.horizon, config.planner, noise)
-    see = partial(dequantised, model.world.encoder.specs)
+    see = eqx.Partial(dequantised, model.world.encoder.specs)
     return FilterPolicy(model.world, AtFirst(plan, model.spec, jnp.asarray(random)), model.spec, see)
 
 

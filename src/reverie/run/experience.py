@@ -31,7 +31,7 @@ from reverie.envs.make import Factory
 from reverie.envs.pool import Pool
 from reverie.errors import UserError
 from reverie.protocol import AbstractPolicy
-from reverie.run import devices
+from reverie.run import devices, given, runs
 from reverie.run.collect import Collector, Episode
 from reverie.run.run import Run
 from reverie.run.settings import check_range
@@ -63,6 +63,8 @@ class ExperienceConfig:
     """Agent steps kept in the replay."""
     gibibytes: float = 8.0
     """Memory that the replay may take; the smaller of the two limits holds."""
+    given: str = ""
+    """Experience to begin with: a run, or a folder that the studio kept of a play (`run.given`)."""
     dispatch: int = 1
     """Updates per compiled call; they share the latents stored before it."""
 
@@ -250,6 +252,8 @@ class Experience:
         """The learner of the newest checkpoint, with all that is here put back too; the one given before the first."""
         restored = run.restore({"learner": learner, "memory": self._acting.memory}, self._replay, self._collector)
         if restored is None:
+            if self._config.given:
+                run.note(given.take_in(runs.find(self._config.given), self._replay, self.spaces))
             return learner
         state, counters, source = restored
         self._check(counters, source)
