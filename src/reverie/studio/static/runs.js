@@ -148,7 +148,7 @@ function settings(panel, ids) {
     const said = (one, name) => (one[name] === undefined ? "–" : JSON.stringify(one[name]));
     const differs = (name) => new Set(found.map((one) => said(one, name))).size > 1;
     names.sort((a, b) => Number(differs(b)) - Number(differs(a)));
-    panel.replaceChildren(h("div", { class: "scroll" }, h("table", { class: "settings" }, h("tbody", {}, names.map((name) =>
+    panel.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Settings" }, h("table", { class: "settings" }, h("tbody", {}, names.map((name) =>
       h("tr", { class: differs(name) ? "differs" : "" }, h("th", { scope: "row" }, name), found.map((one) => h("td", {}, said(one, name)))))))));
   }, 60000);
 }
