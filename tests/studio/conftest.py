@@ -38,6 +38,12 @@ def shelf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def micro() -> list[str]:
+    """Settings of the smallest model that learns."""
+    return MICRO
+
+
 @pytest.fixture(scope="session")
 def cartpole(shelf_folder: Path) -> Scenery:
     """A world of numbers, with reality."""
@@ -82,6 +88,7 @@ class Served:
         *words: str,
         first: str = "",
         environment: Mapping[str, str] = MappingProxyType({}),
+        where: Path | None = None,
     ) -> None:
         self.folder, self.home = folder, home
         environment = os.environ | {"XDG_CACHE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | dict(environment)
@@ -90,6 +97,7 @@ class Served:
         self.process = subprocess.Popen(
             command,
             env=environment,
+            cwd=where,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -101,7 +109,8 @@ class Served:
         assert found, line
         self.link, self.origin, self.name, self.port, self.token = found[0], found[1], found[2], int(found[3]), found[4]
         self.address = (self.name.strip("[]"), self.port)
-        self.cookie = ""
+        self.cookie = self.rest = ""
+        """The owner's; and what was printed after the link, once it has ended."""
 
     def enter(self, token: str = "") -> str:
         """The cookie, for a token; kept where it is the owner's."""
@@ -160,7 +169,8 @@ class Served:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if self.process.stdout:
+        if self.process.stdout and not self.process.stdout.closed:
+            self.rest = self.process.stdout.read()
             self.process.stdout.close()
 
 

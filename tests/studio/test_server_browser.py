@@ -279,3 +279,23 @@ def test_it_comes_back_after_the_server(browser: Browser, served_from: Any, shel
         until(page, "studio.playing && studio.line.length > 3")
         assert page.inner_text("#status") == ""
         again.stop()
+
+
+def test_who_only_watches_and_plays_is_offered_no_more(browser: Browser, served_from: Any, shelf_folder: Path) -> None:
+    fresh = served_from(shelf_folder, "--viewers", "1")
+    token = fresh.viewers(1)[0]
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.goto(f"{fresh.origin}/open?token={token}&to={DOOM}")
+        until(page, "studio.line && studio.line.length > 3")
+        pause(page)
+        offered = page.evaluate("[...document.querySelectorAll('[data-keep]')].map(it => it.dataset.keep)")
+        assert offered == ["png", "webp", "mp4", "log"]
+        assert page.locator("input[type=file]").count() == 0
+        with page.expect_download() as waiting:
+            page.click("[data-keep=png]")
+        assert Image.open(str(waiting.value.path())).format == "PNG"
+        for what in ("share", "experience"):
+            page.evaluate(f"studio.{what}()")
+            page.wait_for_selector(".toast.trouble")
+            page.evaluate("document.querySelector('.toast.trouble').remove()")

@@ -1,6 +1,7 @@
 """`reverie studio [DIR]` and `reverie play RUN`: the page in the browser where dreams are played and runs looked at."""
 
 import importlib.util
+import ipaddress
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,11 @@ def _serve(folder: Path, run: Path | None, options: Studio | Play) -> None:
     studio = server.Studio(Shelf(folder, tuple(named)), Host(folder.absolute(), options.environment or None), keys)
     to = f"&to={id_of(run)}" if run is not None else ""
     link, *others = (f"{names.link}/open?token={token}{to}" for token in (keys.token, *keys.viewers))
-    reach = "this machine alone" if host in (address.HERE, "::1") else "OTHERS REACH IT, AND READ ALONG WITHOUT TLS"
+    reach = (
+        "this machine alone"
+        if ipaddress.ip_address(host).is_loopback
+        else "OTHERS REACH IT, AND READ ALONG WITHOUT TLS"
+    )
     print(f"studio: {link}\n({reach}; the link works once; Ctrl-C ends it)", flush=True)
     for other in others:
         print(f"to watch and play, once: {other}", flush=True)
