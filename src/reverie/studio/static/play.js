@@ -134,6 +134,7 @@ export class Play {
     }
     this.playing = !frame.paused;
     this.flags = frame;
+    if (frame.whole && frame.paused) this.askTree(); // a step by hand may have begun a branch
     this.drawSoon();
   }
 
