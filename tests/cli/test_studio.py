@@ -28,6 +28,26 @@ def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], here: Path) -> 
     assert "65535" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--host", "0.0.0.0"], "--i-know"),
+        (["--host", "::"], "--i-know"),
+        (["--host", "192.168.1.5"], "ssh -L"),
+        (["--host", "0.0.0.0", "--i-know"], "--allow-host"),
+        (["--host", "evil.com", "--i-know"], "no address"),
+        (["--allow-host", "http://evil.com"], "no name"),
+        (["--viewers", "17"], "0 to 16"),
+        (["--viewers", "-1"], "0 to 16"),
+    ],
+)
+def test_others_are_let_in_only_in_clear_words(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    assert main(["studio", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_run_that_is_none(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     assert main(["play", "nothing"]) == 2
     assert "No run 'nothing'" in capsys.readouterr().err
@@ -40,6 +60,20 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
     assert main(["play", "weights/doom"]) == 78
     assert 'pip install ".[studio]"' in capsys.readouterr().err
+
+
+def test_links_for_others_are_printed_too(here: Path) -> None:
+    command = [sys.executable, "-m", "reverie.cli.main", "play", "weights/doom", "--port", "0", "--viewers", "2"]
+    command += ["--host", "127.0.0.2", "--allow-host", "dream.example"]
+    environment = os.environ | {"XDG_CACHE_HOME": str(here), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    links = re.findall(r"http://127\.0\.0\.2:\d+/open\?token=([\w-]{43})&to=\w+", "".join(lines))
+    assert len(set(links)) == 3
+    assert "this machine alone" in lines[1]
 
 
 @pytest.mark.parametrize("words", [["studio", "--port", "0"], ["play", "weights/doom", "--port", "0"]])

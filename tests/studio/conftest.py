@@ -5,11 +5,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from studio.browser import FOUND, entered, is_here
 from websockets.sync.client import ClientConnection, connect
 
 from reverie.cli.main import main
@@ -22,6 +25,8 @@ MICRO = ["--config.batch=2", "--config.length=4", "--config.horizon=2", "--confi
 MICRO += ["--config.rssm.deter=16", "--config.rssm.hidden=8", "--config.rssm.stoch=2", "--config.rssm.classes=4"]
 MICRO += ["--config.rssm.blocks=2", "--config.experience.environments=2", "--config.experience.train-ratio=2"]
 MICRO += ["--config.experience.dispatch=1"]
+START = "from reverie.cli.main import main\nraise SystemExit(main())"
+"""The command line, after something else was done in its process."""
 
 
 @pytest.fixture(scope="session")
@@ -75,13 +80,24 @@ def play(cartpole: Scenery, told: list[dict[str, Any]]) -> Session:
 class Served:
     """A studio that listens."""
 
-    def __init__(self, folder: Path, home: Path, port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        home: Path,
+        port: int = 0,
+        *words: str,
+        first: str = "",
+        environment: Mapping[str, str] = MappingProxyType({}),
+        where: Path | None = None,
+    ) -> None:
         self.folder, self.home = folder, home
-        environment = os.environ | {"XDG_CACHE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-        command = [sys.executable, "-m", "reverie.cli.main", "studio", str(folder), "--port", str(port)]
+        environment = os.environ | {"XDG_CACHE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | dict(environment)
+        begin = ["-m", "reverie.cli.main"] if not first else ["-c", f"{first}\n{START}"]
+        command = [sys.executable, *begin, "studio", str(folder), "--port", str(port), *words]
         self.process = subprocess.Popen(
             command,
             env=environment,
+            cwd=where,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,18 +105,26 @@ class Served:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/open\?token=([\w-]+)", line)
+        found = re.search(r"(http://(\S+):(\d+))/open\?token=([\w-]+)", line)
         assert found, line
-        self.link, self.port, self.token = found[0], int(found[1]), found[2]
-        self.origin = f"http://127.0.0.1:{self.port}"
-        self.cookie = ""
+        self.link, self.origin, self.name, self.port, self.token = found[0], found[1], found[2], int(found[3]), found[4]
+        self.address = (self.name.strip("[]"), self.port)
+        self.cookie = self.rest = ""
+        """The owner's; and what was printed after the link, once it has ended."""
 
-    def enter(self) -> str:
-        """The cookie, for the token."""
-        status, headers, _ = self.ask("GET", f"/open?token={self.token}", cookie="")
+    def enter(self, token: str = "") -> str:
+        """The cookie, for a token; kept where it is the owner's."""
+        status, headers, _ = self.ask("GET", f"/open?token={token or self.token}", cookie="")
         assert status == 303, (status, headers)
-        self.cookie = headers["set-cookie"].split(";")[0]
-        return self.cookie
+        cookie = headers["set-cookie"].split(";")[0]
+        self.cookie = self.cookie if token else cookie
+        return cookie
+
+    def viewers(self, count: int) -> list[str]:
+        """The tokens that are printed for others."""
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+        return [self.process.stdout.readline().strip().partition("token=")[2] for _ in range(count)]
 
     def ask(
         self,
@@ -115,11 +139,11 @@ class Served:
         import socket
 
         cookie = self.cookie if cookie is None else cookie
-        lines = {"Host": f"127.0.0.1:{self.port}", "Connection": "close"} | ({"Cookie": cookie} if cookie else {})
+        lines = {"Host": f"{self.name}:{self.port}", "Connection": "close"} | ({"Cookie": cookie} if cookie else {})
         lines |= {"Content-Length": str(len(body))} if body or method == "POST" else {}
         lines |= headers or {}
         head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        with socket.create_connection(("127.0.0.1", self.port), 30) as there:
+        with socket.create_connection(self.address, 30) as there:
             there.sendall(head.encode("latin-1") + b"\r\n" + body)
             answer = b""
             while piece := there.recv(65536):
@@ -129,11 +153,11 @@ class Served:
         pairs = [field.partition(": ") for field in fields]
         return int(status.split()[1]), {name.lower(): value for name, _, value in pairs}, rest
 
-    def talk(self, run: str, **more: Any) -> ClientConnection:
+    def talk(self, run: str, cookie: str = "", **more: Any) -> ClientConnection:
         """A WebSocket that plays a run."""
-        headers = {"Cookie": self.cookie, "Origin": self.origin}
+        headers = {"Cookie": cookie or self.cookie, "Origin": self.origin}
         return connect(
-            f"ws://127.0.0.1:{self.port}/ws/{run}", additional_headers=headers, compression=None, max_size=None,
+            f"ws://{self.name}:{self.port}/ws/{run}", additional_headers=headers, compression=None, max_size=None,
             open_timeout=60, proxy=None, **more,
         )  # fmt: skip
 
@@ -145,7 +169,8 @@ class Served:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if self.process.stdout:
+        if self.process.stdout and not self.process.stdout.closed:
+            self.rest = self.process.stdout.read()
             self.process.stdout.close()
 
 
@@ -171,15 +196,59 @@ def studio(serving: Callable[..., Served]) -> Served:
     return served
 
 
-@pytest.fixture
-def served_from(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Studios of other folders."""
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
     begun: list[Served] = []
 
-    def serve(folder: Path, home: Path | None = None, port: int = 0) -> Served:
-        begun.append(Served(folder, home or tmp_path_factory.mktemp("home"), port))
+    def serve(folder: Path, *words: str, home: Path | None = None, port: int = 0, **how: Any) -> Served:
+        begun.append(Served(folder, home or tmp_path_factory.mktemp("home"), port, *words, **how))
         return begun[-1]
 
     yield serve
     for served in begun:
         served.stop()
+
+
+served_from = pytest.fixture(_servers)
+"""Studios of other folders."""
+module_served = pytest.fixture(_servers, scope="module")
+"""The same, until the tests of a file are done."""
+
+
+# --------------------------------------------------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, studio: Any) -> Iterator[BrowserContext]:
+    context = entered(
+        browser, studio, viewport={"width": 1280, "height": 900}, color_scheme="dark", accept_downloads=True
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, studio: Any) -> Iterator[Page]:
+    """A page whose every request stays here, and that complains of nothing."""
+    page = context.new_page()
+    elsewhere, complaints = [], []
+    page.on("request", lambda it: elsewhere.append(it.url) if not is_here(it.url, studio) else None)
+    page.on("console", lambda it: complaints.append(it.text) if it.type == "error" else None)
+    page.on("pageerror", lambda it: complaints.append(str(it)))
+    yield page
+    refused = page.evaluate("window.expected === true")
+    page.close()
+    assert elsewhere == []
+    assert [it for it in complaints if "ERR_CONNECTION_REFUSED" not in it and "WebSocket" not in it][refused:] == []

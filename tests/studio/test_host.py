@@ -93,6 +93,6 @@ def test_a_run_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
 def test_what_is_over_is_over(tmp_path: Path) -> None:
     async def ask() -> None:
         with pytest.raises(UserError, match="over"):
-            await Host(tmp_path).ask(5, "png")
+            await Host(tmp_path).ask(5, "", "png")
 
     run(ask())

@@ -5,95 +5,17 @@ import io
 import re
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page
+from studio.browser import DOOM, MARKS, WAIT, cart_of, moment, opened, pause, pixels, until
 
-from reverie.run.runs import find
 from reverie.studio.shelf import id_of
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FOUND = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-pytestmark = [
-    pytest.mark.skipif(FOUND is None, reason=f"none of {', '.join(BROWSERS)} is installed"),
-    pytest.mark.slow,
-]
-DOOM = id_of(find("weights/doom"))
-WAIT = 120_000
-"""Milliseconds: a dream may have to be compiled."""
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def context(playwright: Playwright, studio: Any) -> Iterator[BrowserContext]:
-    browser = playwright.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark", accept_downloads=True)
-    name, _, value = studio.cookie.partition("=")
-    context.add_cookies([{"name": name, "value": value, "url": studio.origin}])
-    context.set_default_timeout(WAIT)
-    yield context
-    browser.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, studio: Any) -> Iterator[Page]:
-    """A page whose every request stays here, and that complains of nothing."""
-    page = context.new_page()
-    elsewhere, complaints = [], []
-    page.on("request", lambda it: elsewhere.append(it.url) if not _is_here(it.url, studio) else None)
-    page.on("console", lambda it: complaints.append(it.text) if it.type == "error" else None)
-    page.on("pageerror", lambda it: complaints.append(str(it)))
-    yield page
-    refused = page.evaluate("window.expected === true")
-    page.close()
-    assert elsewhere == []
-    assert [it for it in complaints if "ERR_CONNECTION_REFUSED" not in it and "WebSocket" not in it][refused:] == []
-
-
-def _is_here(url: str, studio: Any) -> bool:
-    return url.startswith((studio.origin, "blob:", "data:", f"ws://127.0.0.1:{studio.port}/"))
-
-
-def cart_of(studio: Any) -> str:
-    return id_of(studio.folder / "cartpole")
-
-
-def opened(page: Page, studio: Any, run: str) -> Page:
-    page.goto(f"{studio.origin}/#/play/{run}")
-    page.wait_for_selector(".panes .dream canvas")
-    until(page, "studio.line && studio.line.length > 1")
-    return page
-
-
-def until(page: Page, expression: str) -> None:
-    """Waits until it is so. (Playwright's own way evaluates text in the page, which the page's policy forbids.)"""
-    end = time.monotonic() + WAIT / 1000
-    while not page.evaluate(f"Boolean({expression})"):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(15)
-
-
-def moment(page: Page) -> int:
-    return page.evaluate("studio.at")
-
-
-def pixels(page: Page, kind: str = "dream") -> str:
-    return page.evaluate(f"document.querySelector('.{kind} canvas').toDataURL()")
-
-
-def pause(page: Page) -> None:
-    if page.evaluate("studio.playing"):
-        page.keyboard.press("p")
-    until(page, "!studio.playing")
+pytestmark = MARKS
 
 
 def test_runs_are_listed_and_a_dream_is_opened(page: Page, studio: Any) -> None:
@@ -322,15 +244,14 @@ def test_everything_has_a_name(page: Page, studio: Any) -> None:
     assert nameless == []
 
 
-def test_names_are_text(playwright: Playwright, shelf_folder: Path, tmp_path: Path, served_from: Any) -> None:
+def test_names_are_text(browser: Browser, shelf_folder: Path, tmp_path: Path, served_from: Any) -> None:
     evil = '<img src=x onerror="alert(1)">'
     (tmp_path / evil).mkdir()
     shutil.copy(shelf_folder / "cartpole" / "manifest.json", tmp_path / evil)
     (tmp_path / evil / "metrics.jsonl").write_text('{"step": 1, "<script>alert(2)</script>": 3}\n')
     fresh = served_from(tmp_path)
-    browser = playwright.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
-    with contextlib.closing(browser):
-        page = browser.new_page()
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
         dialogs: list[str] = []
         page.on("dialog", lambda it: (dialogs.append(it.message), it.dismiss()))
         page.goto(fresh.link)
@@ -345,13 +266,10 @@ def test_names_are_text(playwright: Playwright, shelf_folder: Path, tmp_path: Pa
         assert "token" not in page.url
 
 
-def test_it_comes_back_after_the_server(
-    playwright: Playwright, served_from: Any, shelf_folder: Path, tmp_path: Path
-) -> None:
+def test_it_comes_back_after_the_server(browser: Browser, served_from: Any, shelf_folder: Path, tmp_path: Path) -> None:
     first = served_from(shelf_folder, home=tmp_path)
-    browser = playwright.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
-    with contextlib.closing(browser):
-        page = browser.new_page()
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
         page.goto(f"{first.link}&to={DOOM}")
         until(page, "studio.line && studio.line.length > 3")
         first.stop()
@@ -361,3 +279,23 @@ def test_it_comes_back_after_the_server(
         until(page, "studio.playing && studio.line.length > 3")
         assert page.inner_text("#status") == ""
         again.stop()
+
+
+def test_who_only_watches_and_plays_is_offered_no_more(browser: Browser, served_from: Any, shelf_folder: Path) -> None:
+    fresh = served_from(shelf_folder, "--viewers", "1")
+    token = fresh.viewers(1)[0]
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.goto(f"{fresh.origin}/open?token={token}&to={DOOM}")
+        until(page, "studio.line && studio.line.length > 3")
+        pause(page)
+        offered = page.evaluate("[...document.querySelectorAll('[data-keep]')].map(it => it.dataset.keep)")
+        assert offered == ["png", "webp", "mp4", "log"]
+        assert page.locator("input[type=file]").count() == 0
+        with page.expect_download() as waiting:
+            page.click("[data-keep=png]")
+        assert Path(str(waiting.value.path())).read_bytes().startswith(b"\x89PNG")
+        for what in ("share", "experience"):
+            page.evaluate(f"studio.{what}()")
+            page.wait_for_selector(".toast.trouble")
+            page.evaluate("document.querySelector('.toast.trouble').remove()")

@@ -105,3 +105,12 @@ def test_a_run_that_vanishes_is_gone_and_a_broken_one_is_named(
     assert [(entry["run"], entry["state"]) for entry in shelf.entries()] == [("run", "broken")]
     (run / "manifest.json").unlink()
     assert shelf.entries() == []
+
+
+def test_texts_for_the_page_name_no_folder(shelf: Shelf, shelf_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    run = shelf_folder.absolute() / "cartpole"
+    said = f"{run} has no episode 9, nor has {DOOM.absolute()}, {shelf_folder}/x or /home/somebody/x."
+    assert shelf.hushed(said) == f"cartpole has no episode 9, nor has doom, {shelf_folder.name}/x or ~/x."
+    monkeypatch.setenv("HOME", "/")
+    assert shelf.hushed("a/b") == "a/b"

@@ -1,18 +1,21 @@
 """`reverie studio [DIR]` and `reverie play RUN`: the page in the browser where dreams are played and runs looked at."""
 
 import importlib.util
+import ipaddress
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from reverie.cli.arguments import parse
 from reverie.errors import UserError
 
 NEEDED = ("starlette", "uvicorn", "websockets")
 PORT = 8710
+VIEWERS = 16
+"""Links for others, at most."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class Studio:
     """To listen on; 0: any that is free."""
     browser: bool = False
     """Open the page in the browser of this machine."""
+    viewers: int = 0
+    """So many links more, each for one other who may watch and play, but keep nothing here."""
+    host: str = "127.0.0.1"
+    """Where to listen: 127.0.0.1 or ::1. Another address lets others in, and needs --i-know."""
+    i_know: bool = False
+    """That whoever reads along on the network can use the studio as you do, where --host is not this machine."""
+    allow_host: UseAppendAction[tuple[str, ...]] = ()
+    """A further name under which it answers, behind a proxy or a forwarded port; may be given again."""
     environment: str = ""
     """Needed to play runs in `module:Class`: its name, as a file does not choose what is imported."""
 
@@ -49,6 +60,14 @@ class Play:
     """To listen on; 0: any that is free."""
     browser: bool = False
     """Open the page in the browser of this machine."""
+    viewers: int = 0
+    """So many links more, each for one other who may watch and play, but keep nothing here."""
+    host: str = "127.0.0.1"
+    """Where to listen: 127.0.0.1 or ::1. Another address lets others in, and needs --i-know."""
+    i_know: bool = False
+    """That whoever reads along on the network can use the studio as you do, where --host is not this machine."""
+    allow_host: UseAppendAction[tuple[str, ...]] = ()
+    """A further name under which it answers, behind a proxy or a forwarded port; may be given again."""
     environment: str = ""
     """Needed for a run in `module:Class`: its name again, as a file does not choose what is imported."""
 
@@ -74,24 +93,36 @@ def _serve(folder: Path, run: Path | None, options: Studio | Play) -> None:
     if missing:
         raise UserError(f'the studio needs {", ".join(missing)}: pip install ".[studio]"', code=78)
     from reverie.run import manifest, runs
-    from reverie.studio import server
-    from reverie.studio.gate import Keys
+    from reverie.studio import address, server
+    from reverie.studio.gate import Gate, Keys
     from reverie.studio.host import Host
     from reverie.studio.shelf import Shelf, id_of
 
     if not 0 <= options.port < 2**16:
         raise UserError(f"--port: {options.port} is no port; they go from 0 to 65535.")
+    if not 0 <= options.viewers <= VIEWERS:
+        raise UserError(f"--viewers: {options.viewers} links; there can be 0 to {VIEWERS}.")
+    host = address.checked(options.host, asked=options.i_know)
+    address.answers(host, options.port, options.allow_host)  # what is wrong is said before anything listens
     doom = Path(runs.WEIGHTS) / "doom"
     package = Path(runs.__file__).parents[1]
     named = [path for path in (package / doom, package.parents[1] / doom) if (path / manifest.FILE).is_file()][:1]
     if run is not None and run.absolute() not in [path.absolute() for path in named]:
         named.append(run)
-    listening = server.bound(options.port)
+    listening = address.bound(options.port, host)
     port = listening.getsockname()[1]
-    keys = Keys(port)
+    names, keys = address.answers(host, port, options.allow_host), Keys(port, viewers=options.viewers)
     studio = server.Studio(Shelf(folder, tuple(named)), Host(folder.absolute(), options.environment or None), keys)
-    link = f"http://127.0.0.1:{port}/open?token={keys.token}" + (f"&to={id_of(run)}" if run is not None else "")
-    print(f"studio: {link}\n(this machine alone; the link works once; Ctrl-C ends it)", flush=True)
+    to = f"&to={id_of(run)}" if run is not None else ""
+    link, *others = (f"{names.link}/open?token={token}{to}" for token in (keys.token, *keys.viewers))
+    reach = (
+        "this machine alone"
+        if ipaddress.ip_address(host).is_loopback
+        else "OTHERS REACH IT, AND READ ALONG WITHOUT TLS"
+    )
+    print(f"studio: {link}\n({reach}; the link works once; Ctrl-C ends it)", flush=True)
+    for other in others:
+        print(f"to watch and play, once: {other}", flush=True)
     if options.browser:
         webbrowser.open_new_tab(link)
-    server.serve(server.gated(studio, port), listening)
+    server.serve(Gate(studio.app(), names, keys), listening)

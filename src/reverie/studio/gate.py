@@ -2,7 +2,9 @@
 
     Host      one of ours, exactly: a name that was rebound to this machine is none                           421
     Origin    there, and ours, on every WebSocket and everything but GET and HEAD; where it is there, ours      403
-    cookie    signed with this user's key; got once, for the token that the terminal printed                  401
+    head      of at most so many fields and bytes                                                               431
+    cookie    of the owner or of a viewer; got once, for a token that the terminal printed                      401
+    viewer    looks and plays, and asks for nothing else                                                        403
     body      of at most so many bytes, and only with our own header, which no other site's page can send      413, 403
 
 Open to everybody who passes the first two: `OPEN`. Every answer carries the same headers; none of them is of CORS.
@@ -11,6 +13,7 @@ Decisions look at `scope["path"]` alone. Free of jax.
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
@@ -20,7 +23,9 @@ from urllib.parse import parse_qs
 
 from reverie.data import durable
 from reverie.run import compilation
+from reverie.studio.address import Answers
 
+OWNER, VIEWER = "owner", "viewer"
 OPEN = {"/healthz", "/open"}
 """Paths that need no cookie."""
 OURS = b"x-reverie"
@@ -29,6 +34,10 @@ AGE = 30 * 24 * 3600
 """Seconds that a cookie is good for."""
 BODY = 64 * 2**20
 """Bytes of a request, at most; routes ask for less."""
+HEAD = {"fields": 64, "bytes": 16 * 1024}
+"""Of a request, at most."""
+WATCHING = re.compile(r"/api/plays/[0-9]+/(png|webp|mp4|log|moment)")
+"""What a viewer may ask for that is no GET: what is downloaded, and to go to a moment that was kept."""
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -49,39 +58,47 @@ LOCKED = (
 
 
 class Keys:
-    """The token that opens once, and the cookies that it is exchanged for.
+    """Tokens that open once, and the cookies that they are exchanged for.
 
     Args:
         port: of the server; cookies know no ports, so their names do.
-        key: that they are signed with; the user's own if not given, so that they outlive a restart.
+        key: that the owner's are signed with; the user's own if not given, so that they outlive a restart.
+        viewers: tokens for others; their cookies end with the server.
     """
 
-    def __init__(self, port: int, key: bytes | None = None) -> None:
+    def __init__(self, port: int, key: bytes | None = None, viewers: int = 0) -> None:
         self.cookie = f"reverie-{port}"
         self.token = secrets.token_urlsafe(32)
         """Good for one exchange."""
-        self._key = key or user_key()
-        self._unused = True
+        self.viewers = tuple(secrets.token_urlsafe(32) for _ in range(viewers))
+        """The same, for those who watch and play."""
+        self._unused = {self.token: OWNER} | dict.fromkeys(self.viewers, VIEWER)
+        self._key = {OWNER: key or user_key(), VIEWER: secrets.token_bytes(32)}
 
     def exchange(self, token: str) -> str | None:
-        """A cookie for the token, once."""
-        right = hmac.compare_digest(token.encode(errors="replace"), self.token.encode())
-        if not (right and self._unused):
+        """A cookie for a token, once."""
+        given = token.encode(errors="replace")
+        right = [it for it in self._unused if hmac.compare_digest(given, it.encode())]
+        if not right:
             return None
-        self._unused = False
-        said = f"{int(time.time())}.{secrets.token_urlsafe(16)}"
-        return f"{said}.{self._sign(said)}"
+        role = self._unused.pop(right[0])
+        said = f"{role}.{int(time.time())}.{secrets.token_urlsafe(16)}"
+        return f"{said}.{self._sign(role, said)}"
 
-    def knows(self, cookie: str) -> bool:
-        """Whether a cookie is one of ours, and still good."""
+    def role(self, cookie: str) -> str | None:
+        """Whose a cookie is; None of one that is none of ours, or no longer good."""
         said, _, signature = cookie.rpartition(".")
-        begun = said.partition(".")[0]
-        if not hmac.compare_digest(signature.encode(errors="replace"), self._sign(said).encode()):
-            return False
-        return begun.isdecimal() and 0 <= time.time() - int(begun) + 60 <= AGE
+        role, _, rest = said.partition(".")
+        if role not in self._key or not hmac.compare_digest(
+            signature.encode(errors="replace"), self._sign(role, said).encode()
+        ):
+            return None
+        begun = rest.partition(".")[0]
+        return role if begun.isdecimal() and 0 <= time.time() - int(begun) + 60 <= AGE else None
 
-    def _sign(self, said: str) -> str:
-        return hmac.new(self._key, f"{self.cookie}.{said}".encode(errors="replace"), hashlib.sha256).hexdigest()
+    def _sign(self, role: str, said: str) -> str:
+        what = f"{self.cookie}.{said}".encode(errors="replace")
+        return hmac.new(self._key[role], what, hashlib.sha256).hexdigest()
 
 
 class Gate:
@@ -89,13 +106,13 @@ class Gate:
 
     Args:
         app: what is behind it.
-        hosts: names and ports that are ours, `127.0.0.1:8710`.
+        names: those that are ours.
         keys: who may pass.
     """
 
-    def __init__(self, app: Any, hosts: set[str], keys: Keys) -> None:
-        self._app, self._hosts, self.keys = app, {host.encode() for host in hosts}, keys
-        self._origins = {b"http://" + host for host in self._hosts}
+    def __init__(self, app: Any, names: Answers, keys: Keys) -> None:
+        self._app, self.keys = app, keys
+        self._hosts, self._origins = ({it.encode() for it in found} for found in (names.hosts, names.origins))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -118,17 +135,22 @@ class Gate:
         changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
         if len(origins) > 1 or (origins and origins[0] not in self._origins) or (changes and not origins):
             return 403
-        if origins and origins[0] != b"http://" + hosts[0].lower():
+        if origins and origins[0].partition(b"://")[2] != hosts[0].lower():
             return 403
         foreign = _all(headers, b"sec-fetch-site") == [b"cross-site"]
         if foreign and _all(headers, b"sec-fetch-mode") != [b"navigate"]:
             return 403
+        if len(headers) > HEAD["fields"] or _size(scope) > HEAD["bytes"]:
+            return 431
         if scope["path"] in OPEN and not changes:
             return 0
-        if not self.keys.knows(cookie_of(headers, self.keys.cookie)):
+        role = self.keys.role(cookie_of(headers, self.keys.cookie))
+        if role is None:
             return 401
         if scope["type"] == "http" and changes:
             if _all(headers, OURS) != [b"1"]:
+                return 403
+            if role != OWNER and not (scope["method"] == "POST" and WATCHING.fullmatch(scope["path"])):
                 return 403
             lengths = _all(headers, b"content-length")
             if any(not it.isdigit() or len(it) > 12 or int(it) > BODY for it in lengths):
@@ -168,6 +190,12 @@ def user_key(folder: Path | None = None) -> bytes:
 
 def _all(headers: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in headers if key.lower() == name]
+
+
+def _size(scope: Any) -> int:
+    """Bytes of a head."""
+    address = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    return address + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 async def _refuse(scope: Any, send: Any, status: int) -> None:

@@ -94,6 +94,8 @@ class Place:
     """A play, and who watches it."""
 
     stage: "Loaded"
+    whose: str
+    """The cookie of who began it: nobody else joins or asks."""
     viewers: set[Viewer] = field(default_factory=set)
     left: float = 0.0
     """When the last of them went."""
@@ -171,16 +173,17 @@ class Host:
         await asyncio.wait_for(asyncio.shield(found.about), PATIENCE)
         return found
 
-    def join(self, found: Loaded, viewer: Viewer, number: int | None, seed: int) -> int:
+    def join(self, found: Loaded, viewer: Viewer, number: int | None, seed: int, whose: str) -> int:
         """Watch a play that is there, or begin another; its number."""
-        if number is None or number not in self.plays or self.plays[number].stage is not found:
+        known = None if number is None else self.plays.get(number)
+        if number is None or known is None or known.stage is not found or known.whose != whose:
             left = sorted((place.left, number) for number, place in self.plays.items() if not place.viewers)
             if len(self.plays) >= PLAYS and left:
                 self._drop(left[0][1])
             if len(self.plays) >= PLAYS:
                 raise UserError(f"{PLAYS} plays are going on, and more are not allowed at once. Close some.")
             number = secrets.randbelow(2**31)
-            self.plays[number] = Place(found)
+            self.plays[number] = Place(found, whose)
             found.say("open", number, seed)
         place = self.plays[number]
         place.viewers.add(viewer)
@@ -200,9 +203,9 @@ class Host:
         if number in self.plays:
             self.plays[number].stage.say("say", number, message)
 
-    async def ask(self, number: int, what: str, argument: Any = None) -> Any:
+    async def ask(self, number: int, whose: str, what: str, argument: Any = None) -> Any:
         """Something of a play that takes a while."""
-        if number not in self.plays:
+        if number not in self.plays or self.plays[number].whose != whose:
             raise UserError("this play is over.")
         request = next(self._requests)
         answer = self._answers[request] = asyncio.get_running_loop().create_future()

@@ -5,13 +5,13 @@
     POST /api/plays/N/(png|webp|mp4|log|experience|share|follow|moment|image)
     WS   /ws/ID
 
-All of it is behind the `gate`; models are in processes of their own (`host`, `stage`). Runs go by ids (`shelf`).
+All of it is behind the `gate`, which lets viewers download and no more; a play is its beginner's alone (by the cookie).
+Models are in processes of their own (`host`, `stage`). Runs go by ids (`shelf`).
 """
 
 import asyncio
 import contextlib
 import json
-import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -27,8 +27,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from reverie.errors import UserError
 from reverie.studio import pictures, wire
-from reverie.studio.gate import AGE, Gate, Keys, cookie_of, token_of
+from reverie.studio.gate import AGE, HEAD, Gate, Keys, cookie_of, token_of
 from reverie.studio.host import STALLED, Host, Viewer
+from reverie.studio.patience import Patient
 from reverie.studio.shelf import Shelf
 
 PORT = 8710
@@ -40,8 +41,8 @@ RATE = 120.0
 CONNECTIONS = {"cookie": 16, "all": 64}
 """At once, at most."""
 LOG_BYTES = 32 * 2**20
-
-_logger = logging.getLogger("reverie")
+GIVING = 60.0
+"""Seconds for somebody to hand something in."""
 
 
 class Studio:
@@ -85,7 +86,7 @@ class Studio:
         ]
         app = Starlette(routes=routes, lifespan=self._living)
         app.router.redirect_slashes = False  # an address is one of ours, or none
-        app.add_exception_handler(UserError, _explained)
+        app.add_exception_handler(UserError, self._explained)
         return app
 
     @contextlib.asynccontextmanager
@@ -137,7 +138,7 @@ class Studio:
         """What is downloaded."""
 
         async def kept(request: Request) -> Response:
-            found = await self.host.ask(request.path_params["play"], what)
+            found = await self._ask(request, what)
             content = json.dumps(found).encode() if what == "log" else found
             name = "reverie-play.json" if what == "log" else f"reverie-play.{what}"
             attached = {"content-disposition": f'attachment; filename="{name}"'}
@@ -149,7 +150,7 @@ class Studio:
         """What stays on this machine."""
 
         async def asked(request: Request) -> Response:
-            return JSONResponse(await self.host.ask(request.path_params["play"], what))
+            return JSONResponse(await self._ask(request, what))
 
         return asked
 
@@ -158,13 +159,25 @@ class Studio:
 
         async def given(request: Request) -> Response:
             content = bytearray()
-            async for piece in request.stream():
-                content += piece
-                if len(content) > most:
-                    return JSONResponse({"error": f"at most {most:,} bytes"}, 413)
-            return JSONResponse(await self.host.ask(request.path_params["play"], what, bytes(content)))
+            try:
+                async with asyncio.timeout(GIVING):
+                    async for piece in request.stream():
+                        content += piece
+                        if len(content) > most:
+                            return JSONResponse({"error": f"at most {most:,} bytes"}, 413)
+            except TimeoutError:
+                return JSONResponse({"error": f"at most {GIVING:.0f} seconds"}, 408, {"connection": "close"})
+            return JSONResponse(await self._ask(request, what, bytes(content)))
 
         return given
+
+    async def _explained(self, _: Request, error: Exception) -> Response:
+        return JSONResponse({"error": self.shelf.hushed(str(error))}, 400)
+
+    async def _ask(self, request: Request, what: str, argument: Any = None) -> Any:
+        """Of a play that is the asker's own."""
+        cookie = cookie_of(request.scope["headers"], self.keys.cookie)
+        return await self.host.ask(request.path_params["play"], cookie, what, argument)
 
     async def play(self, socket: WebSocket) -> None:
         """One who plays: words and frames down, words up."""
@@ -180,14 +193,14 @@ class Studio:
             await socket.send_json({"type": "loading", "run": run.name})
             found = await self.host.stage(run)
             asked = socket.query_params.get("play", "")
-            number = self.host.join(found, viewer, int(asked) if asked.isdecimal() else None, 0)
-            viewer.say(
-                {"type": "welcome", "play": number, "resumed": asked == str(number), "about": found.about.result()}
-            )
-            await _first_of(self._hear(socket, viewer, number), _send(socket, viewer))
+            number = self.host.join(found, viewer, int(asked) if asked.isdecimal() else None, 0, cookie)
+            welcome = {"play": number, "resumed": asked == str(number), "role": self.keys.role(cookie)}
+            viewer.say({"type": "welcome", **welcome, "about": found.about.result()})
+            await _first_of(self._hear(socket, viewer, number), self._send(socket, viewer))
         except (UserError, TimeoutError) as error:
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await socket.send_json({"type": "ended", "text": str(error) or "it took too long to load."})
+                text = self.shelf.hushed(str(error)) or "it took too long to load."
+                await socket.send_json({"type": "ended", "text": text})
                 await socket.close(4404)
         except (WebSocketDisconnect, RuntimeError):  # it has gone
             pass
@@ -223,6 +236,18 @@ class Studio:
             else:
                 self.host.say(number, words)
 
+    async def _send(self, socket: WebSocket, viewer: Viewer) -> None:
+        while not viewer.gone and not viewer.is_stalled:
+            while viewer.words:
+                words = viewer.words.popleft()
+                words = words | ({"text": self.shelf.hushed(words["text"])} if "text" in words else {})
+                await asyncio.wait_for(socket.send_text(json.dumps(words, allow_nan=False)), STALLED)
+            frame = viewer.frame()
+            if frame is not None:
+                await asyncio.wait_for(socket.send_bytes(frame.pack()), STALLED)
+            await viewer.news(1.0)
+        await socket.close(1013, "too slow")
+
 
 def _json(function: Callable[[Any], Any]) -> Callable[[Request], Awaitable[Response]]:
     """A route that reads files, in a thread."""
@@ -231,17 +256,6 @@ def _json(function: Callable[[Any], Any]) -> Callable[[Request], Awaitable[Respo
         return JSONResponse(await run_in_threadpool(function, request.path_params))
 
     return answer
-
-
-async def _send(socket: WebSocket, viewer: Viewer) -> None:
-    while not viewer.gone and not viewer.is_stalled:
-        while viewer.words:
-            await asyncio.wait_for(socket.send_text(json.dumps(viewer.words.popleft(), allow_nan=False)), STALLED)
-        frame = viewer.frame()
-        if frame is not None:
-            await asyncio.wait_for(socket.send_bytes(frame.pack()), STALLED)
-        await viewer.news(1.0)
-    await socket.close(1013, "too slow")
 
 
 async def _first_of(*works: Any) -> None:
@@ -255,38 +269,12 @@ async def _first_of(*works: Any) -> None:
         task.result()
 
 
-async def _explained(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
-
-
-def bound(port: int) -> socket.socket:
-    """A socket of this machine alone."""
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind(("127.0.0.1", port))
-        found.listen(128)  # from here on who comes too early waits
-    except OSError as error:
-        found.close()
-        raise UserError(
-            f"port {port} is taken ({error.strerror}). Another studio may be running; choose another with --port, or "
-            "any free one with --port 0.", code=74,
-        ) from error  # fmt: skip
-    return found
-
-
-def gated(studio: Studio, port: int, names: tuple[str, ...] = ()) -> Gate:
-    """The application as it is served."""
-    hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", *names)}
-    return Gate(studio.app(), hosts, studio.keys)
-
-
 def serve(app: Gate, listening: socket.socket) -> None:
     """Until it is interrupted."""
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, http="h11",
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, http=Patient,
         ws="websockets-sansio", ws_max_size=wire.LARGEST, ws_max_queue=32, ws_ping_interval=20, ws_ping_timeout=20,
-        ws_per_message_deflate=False, h11_max_incomplete_event_size=16 * 1024, timeout_keep_alive=5,
+        ws_per_message_deflate=False, h11_max_incomplete_event_size=HEAD["bytes"], timeout_keep_alive=5,
         timeout_graceful_shutdown=2, lifespan="on",
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])

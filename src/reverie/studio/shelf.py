@@ -6,6 +6,7 @@ got wrong. A run may be training, be killed or vanish while it is looked at.
 
 import hashlib
 import math
+import os
 import time
 from collections import OrderedDict
 from pathlib import Path
@@ -60,6 +61,14 @@ class Shelf:
             raise UserError("there is no such run on this shelf; it may have been moved.")
         return found
 
+    def hushed(self, text: str) -> str:
+        """A text for the page: without the folders that runs are in."""
+        known = {str(path): path.name for path in self.paths().values()} | {str(self._folder): self._folder.name}
+        known |= {os.environ.get("HOME", ""): "~"}
+        for path in sorted(known, key=len, reverse=True):
+            text = text.replace(path, known[path]) if len(path) > 1 else text
+        return text
+
     def entries(self) -> list[dict[str, Any]]:
         """Every run, the newest first."""
         found = []
@@ -102,8 +111,9 @@ class Shelf:
         names = self.media(id)
         if not 0 <= number < len(names):
             raise UserError(f"this run has {len(names)} pictures, and none with the number {number}.")
-        path = self.path(id) / "media" / names[number]
-        if path.is_symlink():
+        run = self.path(id)
+        path = run / "media" / names[number]
+        if path.resolve() != run.resolve() / "media" / names[number]:
             raise UserError("a link is not followed.")
         return path, KINDS[path.suffix]
 

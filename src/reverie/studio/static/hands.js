@@ -134,16 +134,17 @@ export class Hands {
 
   poll() {
     if (!this.polling) return;
+    const on = new Set(); // by any of them; one that was pulled out holds nothing
     for (const pad of navigator.getGamepads?.() || []) {
       if (!pad) continue;
-      const on = new Set(Object.keys(PAD).filter((n) => pad.buttons[n]?.pressed).map((n) => PAD[n]));
+      for (const n of Object.keys(PAD)) if (pad.buttons[n]?.pressed) on.add(PAD[n]);
       if (pad.axes[0] < -0.4) on.add("ArrowLeft");
       if (pad.axes[0] > 0.4) on.add("ArrowRight");
       if (pad.axes[1] < -0.4) on.add("ArrowUp");
       if (pad.axes[1] > 0.4) on.add("ArrowDown");
-      for (const code of Object.values(PAD))
-        if (this.keys[code] !== undefined) this.hold(this.keys[code], `pad ${code}`, on.has(code));
     }
+    for (const code of Object.values(PAD))
+      if (this.keys[code] !== undefined) this.hold(this.keys[code], `pad ${code}`, on.has(code));
     requestAnimationFrame(() => this.poll());
   }
 }

@@ -68,9 +68,10 @@ export class Play {
     if (heard) heard();
   }
 
-  welcome({ about, resumed, play }) {
+  welcome({ about, resumed, play, role }) {
     if (this.about && !resumed) toast("The studio was started anew, so this is a new dream.");
     this.play = play;
+    this.mayKeep = role === "owner"; // the server says no to others too
     if (!this.about) {
       this.about = about;
       this.build();
@@ -105,7 +106,7 @@ export class Play {
 
   ended(text) {
     this.wire.closed = true;
-    this.root.replaceChildren(h("div", { class: "loading", role: "alert" }, h("p", {}, text),
+    this.root.replaceChildren(h("div", { class: "loading", role: "alert" }, h("h1", { class: "unseen" }, "This dream has ended"), h("p", {}, text),
       h("p", {}, h("a", { href: "#/" }, "All runs"))));
   }
 
@@ -133,6 +134,7 @@ export class Play {
     }
     this.playing = !frame.paused;
     this.flags = frame;
+    if (frame.whole && frame.paused) this.askTree(); // a step by hand may have begun a branch
     this.drawSoon();
   }
 
@@ -276,13 +278,14 @@ export class Play {
     this.root.ondrop = (event) => {
       event.preventDefault();
       const given = event.dataTransfer.files[0];
-      if (given) given.name.endsWith(".json") ? this.follow(given) : this.drop(given);
+      if (given && !this.mayKeep) toast("This link is for watching and playing; nothing can be handed in.", "trouble");
+      else if (given) given.name.endsWith(".json") ? this.follow(given) : this.drop(given);
     };
     this.auto = h("input", { type: "checkbox" });
     return card("Begin", h("label", { class: "row" }, "with", where), h("label", { class: "row" }, "number", number), step,
       h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => this.restart() }, "Begin"),
         h("button", { type: "button", onclick: () => this.restart(true) }, "Next"),
-        h("label", { class: "tick" }, this.auto, "next by itself")), about.image && drop, about.image && file);
+        h("label", { class: "tick" }, this.auto, "next by itself")), about.image && this.mayKeep && [drop, file]);
   }
 
   latents() {
@@ -312,10 +315,10 @@ export class Play {
       onchange: () => file.files[0] && this.follow(file.files[0]) });
     return card("Keep", h("p", { class: "hint" }, "From the beginning to this moment."),
       h("div", { class: "buttons" }, keep("png", "still.png", "Still"), keep("webp", "play.webp", "WebP"),
-        keep("mp4", "play.mp4", "MP4"), keep("log", "play.json", "Actions"),
+        keep("mp4", "play.mp4", "MP4"), keep("log", "play.json", "Actions"), this.mayKeep && [
         h("button", { type: "button", onclick: () => file.click() }, "Replay actions …"), file,
         h("button", { type: "button", "data-keep": "experience", onclick: () => this.experience() }, "As experience"),
-        h("button", { type: "button", "data-keep": "share", onclick: () => this.share() }, "Link to this moment")));
+        h("button", { type: "button", "data-keep": "share", onclick: () => this.share() }, "Link to this moment")]));
   }
 
   keys() {

@@ -102,7 +102,7 @@ function curvesOf(panel, ids) {
   const grid = h("div", { class: "grid" });
   let found = [];
   const draw = () => {
-    for (const [name, canvas] of canvases) curves(canvas, found.map((one) => one.series[name] || { x: [], y: [] }));
+    for (const [name, canvas] of canvases) curves(canvas, found.map((one) => own(one.series, name) || { x: [], y: [] }));
   };
   const page = new Page(async () => {
     found = await Promise.all(ids.map((id) => getJSON(`/api/runs/${id}/metrics`)));
@@ -124,6 +124,7 @@ function curvesOf(panel, ids) {
   return page;
 }
 
+const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined); // a name may be `constructor`
 const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
 
 function media(panel, id) {
@@ -145,10 +146,10 @@ function settings(panel, ids) {
     const found = await Promise.all(ids.map((id) => getJSON(`/api/runs/${id}/config`)));
     page.done = true;
     const names = [...new Set(found.flatMap((one) => Object.keys(one)))];
-    const said = (one, name) => (one[name] === undefined ? "–" : JSON.stringify(one[name]));
+    const said = (one, name) => (Object.hasOwn(one, name) ? JSON.stringify(one[name]) : "–");
     const differs = (name) => new Set(found.map((one) => said(one, name))).size > 1;
     names.sort((a, b) => Number(differs(b)) - Number(differs(a)));
-    panel.replaceChildren(h("div", { class: "scroll" }, h("table", { class: "settings" }, h("tbody", {}, names.map((name) =>
+    panel.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Settings" }, h("table", { class: "settings" }, h("tbody", {}, names.map((name) =>
       h("tr", { class: differs(name) ? "differs" : "" }, h("th", { scope: "row" }, name), found.map((one) => h("td", {}, said(one, name)))))))));
   }, 60000);
 }

@@ -43,7 +43,7 @@ export class Wire {
 
   connect() {
     const play = this.play === null ? "" : `?play=${this.play}`;
-    this.socket = new WebSocket(`ws://${location.host}/ws/${this.run}${play}`);
+    this.socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/${this.run}${play}`);
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.heard.state("connected");
     this.socket.onmessage = ({ data }) => {
