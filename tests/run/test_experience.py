@@ -145,6 +145,21 @@ def test_what_is_given_is_replayed_and_counts_as_collected_but_not_as_steps(tmp_
     assert any((batch >= 70).any() for batch in drawn), "rows of the other run have its seed in their names"
 
 
+def test_what_stands_for_no_row_does_not_count_as_collected(tmp_path: Path):
+    """Two of four streams are given eight rows in two episodes; the twelve gaps beside them are none (`prefill`)."""
+    about = {"method": "m", "environment": "e", "size": "s", "seed": 0, "steps": 100}
+    about |= {"config": {"experience": {"environments": 1}}}
+    with Run.create(tmp_path / "other", about) as other, begun(replace(CONFIG, environments=1), seed=7) as experience:
+        learn(experience, 8)
+        experience.save(other, {})
+    config = replace(CONFIG, environments=4, prefill=28, given=str(tmp_path / "other"))
+    with Run.create(tmp_path / "run", about) as run, begun(config) as experience:
+        experience.restore(run, {})
+        assert (experience.replay.inserted, experience.replay.held) == (20, 8)
+        filling = [(experience.filling, experience.collect(Marking()))[0] for _ in range(6)]
+    assert filling == [True] * 5 + [False]
+
+
 def test_more_may_be_collected_at_first_than_is_kept():
     """The replay holds 20 rows, the first update comes after 30."""
     with begun(replace(CONFIG, capacity=20, prefill=30)) as experience:

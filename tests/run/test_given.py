@@ -115,7 +115,20 @@ def test_what_is_not_finite_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_than_is_kept_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"keeps 60 rows, the replay holds 55\. Raise"):
-        take_in(kept(tmp_path), empty(capacity=55), SPACES)
+    run = kept(tmp_path)
+    with pytest.raises(UserError, match=r"keeps 60 rows, too many for a replay of 55 in 5 streams.*Raise"):
+        take_in(run, empty(capacity=55), SPACES)
     with pytest.raises(UserError, match="keeps no experience"):
         take_in(described(tmp_path / "new"), empty(), SPACES)
+
+
+def test_an_episode_that_is_longer_than_a_stream_is_refused(tmp_path: Path) -> None:
+    """Five rows, of which a stream of this replay would forget the first two while the other four are empty."""
+    run = saved(described(tmp_path, 1), one_episode())
+    with pytest.raises(UserError, match="in which an episode stays in one"):
+        take_in(run, empty(streams=5, capacity=15), SPACES)
+
+
+def one_episode() -> Replay:
+    """Of the first of two streams; the second has nothing."""
+    return fill(replay(), range(EPISODE), present=np.array([True, False]))

@@ -31,6 +31,7 @@ from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from reverie.behaviours.planner_config import CEMConfig, GradientConfig, ICEMConfig, MPPIConfig, ShootingConfig
+from reverie.maths.distributions import split_choices
 from reverie.types import ArraySpec
 
 Score = Callable[[Float[Array, "horizon action"], PRNGKeyArray], Float[Array, ""]]
@@ -225,7 +226,7 @@ def legal(spec: ArraySpec, plan: Float[Array, "horizon action"]) -> Float[Array,
     """The nearest plan that can be done: numbers within their bounds, of choices the likeliest."""
     if spec.kind == "continuous":
         return jnp.clip(plan, -1, 1)
-    parts = [jax.nn.one_hot(jnp.argmax(part, -1), part.shape[-1]) for part in _split(spec, plan)]
+    parts = [jax.nn.one_hot(jnp.argmax(part, -1), part.shape[-1]) for part in split_choices(plan, spec.classes)]
     return jnp.concatenate(parts, axis=-1)
 
 
@@ -233,7 +234,7 @@ def action_of(spec: ArraySpec, vector: Float[Array, "action"]) -> Array:
     """The action, as `spec` says, that a row of a plan stands for: what `action_vector` was made of."""
     if spec.kind == "continuous":
         return vector.reshape(spec.shape)
-    return jnp.stack([jnp.argmax(part) for part in _split(spec, vector)]).astype(jnp.int32)
+    return jnp.stack([jnp.argmax(part) for part in split_choices(vector, spec.classes)]).astype(jnp.int32)
 
 
 def drawn(
@@ -313,20 +314,15 @@ def _repeated(start: Array, like: Array) -> Array:
     return jnp.broadcast_to(start[None], like.shape)
 
 
-def _split(spec: ArraySpec, vectors: Float[Array, "*shape action"]) -> list[Float[Array, "*shape classes"]]:
-    ends = [sum(spec.classes[: place + 1]) for place in range(len(spec.classes) - 1)]
-    return jnp.split(vectors, ends, axis=-1)
-
-
 def _widened(spec: ArraySpec, mean: Float[Array, "*shape action"], share: float) -> Float[Array, "*shape action"]:
     """Choices with so much of the uniform distribution mixed in; numbers as they are."""
     if spec.kind == "continuous":
         return mean
-    parts = [(1 - share) * part + share / part.shape[-1] for part in _split(spec, mean)]
+    parts = [(1 - share) * part + share / part.shape[-1] for part in split_choices(mean, spec.classes)]
     return jnp.concatenate(parts, axis=-1)
 
 
 def _straight_through(spec: ArraySpec, logits: Float[Array, "horizon action"]) -> Float[Array, "horizon action"]:
     """One-hot choices whose gradient is that of the softmax."""
-    soft = jnp.concatenate([jax.nn.softmax(part) for part in _split(spec, logits)], axis=-1)
+    soft = jnp.concatenate([jax.nn.softmax(part) for part in split_choices(logits, spec.classes)], axis=-1)
     return jax.lax.stop_gradient(legal(spec, logits) - soft) + soft

@@ -50,9 +50,9 @@ def action_vector(spec: ArraySpec, action: Array) -> Float[Array, "action"]:
     return jnp.concatenate([jax.nn.one_hot(action[i], n) for i, n in enumerate(spec.classes)])
 
 
-def split_choices(flat: Float[Array, "total"], classes: tuple[int, ...]) -> list[Float[Array, "classes"]]:
+def split_choices(flat: Float[Array, "*shape total"], classes: tuple[int, ...]) -> list[Float[Array, "*shape classes"]]:
     """What stands side by side, taken apart: one array per choice."""
-    return jnp.split(flat, [sum(classes[: i + 1]) for i in range(len(classes) - 1)])
+    return jnp.split(flat, [sum(classes[: i + 1]) for i in range(len(classes) - 1)], axis=-1)
 
 
 class Choices(eqx.Module):

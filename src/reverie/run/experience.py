@@ -144,7 +144,8 @@ class Experience:
     @property
     def filling(self) -> bool:
         """Whether there is not enough yet to learn from."""
-        rows, windows = self._replay.inserted, len(self._replay)
+        full = self._replay.inserted > self._replay.capacity  # then more were collected than are held
+        rows, windows = self._replay.inserted if full else self._replay.held, len(self._replay)
         return self._prefetch is None and (rows < self._config.prefill or windows < self._batch * self._length)
 
     @property

@@ -34,11 +34,6 @@ def take_in(folder: Path, replay: Replay, spaces: Spaces) -> str:
     if not given.episodes:
         raise UserError(f"{folder} keeps no episode that could be given to a run.")
     rows = sum(episode.rows for episode in given.episodes)
-    if rows > replay.capacity:
-        raise UserError(
-            f"{folder} keeps {rows:,} rows, the replay holds {replay.capacity:,}. "
-            "Raise --config.experience.capacity or --config.experience.gibibytes."
-        )
     _check(folder, given, spaces)
     episodes = (_checked(folder, number, given.sequence(number), spaces) for number in range(len(given.episodes)))
     lanes = [_blank(spaces)] * replay.streams
@@ -55,6 +50,12 @@ def take_in(folder: Path, replay: Replay, spaces: Spaces) -> str:
             lanes[stream] = lanes[stream] if row is None else row
         if not present.any():
             break
+        if replay.inserted >= replay.capacity:
+            raise UserError(
+                f"{folder} keeps {rows:,} rows, too many for a replay of {replay.capacity:,} in {replay.streams} "
+                "streams, in which an episode stays in one. Raise --config.experience.capacity or "
+                "--config.experience.gibibytes."
+            )
         observation = {name: np.stack([lane.observation[name] for lane in lanes]) for name in spaces.observation}
         marks = [np.stack([getattr(lane, name) for lane in lanes]) for name in Step._fields[1:]]
         replay.add(Step(observation, *marks), np.stack([lane.action for lane in lanes]), latents, present)
