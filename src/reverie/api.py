@@ -91,15 +91,16 @@ def resume(run: str | Path, *, steps: int | None = None, environment: World | No
     return _trained(again(run, steps=steps), environment)
 
 
-def load(run: str | Path, *, environment: World | None = None) -> Agent:
-    """The agent of a run folder, as of its newest checkpoint.
+def load(run: str | Path, *, at: int | None = None, environment: World | None = None) -> Agent:
+    """The agent of a run folder, as of its newest checkpoint, or as it was at an earlier step.
 
     Args:
         run: the folder, or the name of a run in `runs/`.
-        environment: only for a run whose environment is a class or function of yours that is not imported already:
-            a file does not choose what is.
+        at: a step: then what was learned is that of the nearest snapshot (`run.snapshots`), in half precision.
+        environment: only for a class or function of yours that is not imported already: a file does not choose what is.
     """
     opened = Run.open(runs.find(run))
+    opened.at = at
     world = environment or named(said(opened, "environment"), opened.directory)
     options = options_of(opened)
     conversions = exported.conversions(opened.directory, world, options)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reverie.cli.main import main
-from reverie.run.run import Run
+from reverie.run.run import EVERY, Run
 
 
 def test_json_has_every_return(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +24,20 @@ def test_a_line_for_people(trained: Path, capsys: pytest.CaptureFixture[str]) ->
     capsys.readouterr()
     assert main(["eval", str(trained), "--episodes", "2"]) == 0
     assert "over 2 episodes" in capsys.readouterr().out
+
+
+def test_as_it_was_at_a_step(
+    here: Path, micro: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Noted with its own step, so that the run's score stays that of its end."""
+    monkeypatch.setitem(EVERY, "snapshot", 20)
+    assert main(["train", "dreamer3", "CartPole-v1", "--steps", "80", "--run", "run", *micro]) == 0
+    assert main(["eval", "run", "--episodes", "3"]) == 0
+    capsys.readouterr()
+    assert main(["eval", "run", "--episodes", "2", "--at", "30"]) == 0
+    assert "run at step 20: " in capsys.readouterr().out
+    noted = [(entry["step"], entry["evaluation/n"]) for entry in Run.open("run").metrics() if "evaluation/n" in entry]
+    assert noted == [(20, 2), (80, 3)]
 
 
 def test_no_episodes_are_no_evaluation(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from reverie.evaluate import open_loop_film
 from reverie.evaluate.open_loop import OpenLoop, open_loop
-from reverie.evaluate.open_loop_film import _number_names, film
+from reverie.evaluate.open_loop_film import _number_names, beside, film
 from reverie.evaluate.plots import Uncovering
 from reverie.types import ArraySpec, Spaces
 
@@ -44,6 +44,27 @@ def test_a_world_without_pixels_is_drawn_by_its_environment(balancer, swinging):
     position = swinging.observation["observation"][39, 0]
     assert holds(frames[39], [int(100 + 100 * position)] * 3) > 50_000
     assert holds(frames[39], [250] * 3) > 50_000
+
+
+def test_several_accounts_of_one_episode_stand_beside_reality():
+    spaces, nothing = Spaces({"image": ArraySpec("image", (2, 2, 3))}, ACTION), {"image": np.zeros(4)}
+    pixels = {shade: {"image": np.full((4, 2, 2, 3), shade, np.uint8)} for shade in (40, 60, 80)}
+    results = [(f"dream {shade}", OpenLoop(2, pixels[40], pixels[shade], nothing, nothing)) for shade in (60, 80)]
+    frames = beside(results, spaces, cannot_draw, caption="toy")
+    sides = [holds(frames[0], [shade] * 3) for shade in pixels]
+    assert min(sides) == max(sides) > 20_000
+    order = [int(np.flatnonzero((frames[0] == shade).all(axis=-1).any(axis=0))[0]) for shade in pixels]
+    assert order == sorted(order)
+    assert (frames[1] != frames[2]).any()
+
+
+def test_several_accounts_without_pictures_are_plotted_each(balancer, swinging):
+    pytest.importorskip("matplotlib")
+    result = open_loop(balancer, swinging)
+    frames = beside([("one", result), ("two", result)], balancer.spaces, cannot_draw, caption="plotted")
+    middle = frames.shape[2] // 2
+    purple = [holds(half, (0x7C, 0x3A, 0xED)) for half in (frames[39, :, :middle], frames[39, :, middle:])]
+    assert min(purple) > 300
 
 
 def test_what_cannot_be_drawn_is_plotted_and_uncovered_in_time(balancer, swinging):

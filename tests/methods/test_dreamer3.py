@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from methods.small import BATCH, CHOICES, CONFIG, HORIZON, KEY, NUMBERS, ONE, TIME, learner_of, same, stack_of
 
+from reverie.data import tensors
 from reverie.envs.config import EnvironmentConfig
 from reverie.maths.scaling import two_hot_mean
 from reverie.methods import dreamer3
@@ -366,7 +367,13 @@ def test_a_run_that_is_left_between_updates_writes_the_same_lines(tmp_path):
     """A row owes five compiled calls; whichever of them it is left after, it ends as if it had not been."""
     experience = replace(dreamer3.NANO.experience, environments=2, capacity=500, train_ratio=5.0 * BATCH * TIME / 2)
     config = replace(CONFIG, experience=replace(experience, dispatch=1))
-    about = {"method": "dreamer3", "environment": "CartPole-v1", "seed": 0, "steps": 60, "every": {"log": 7}}
+    about = {
+        "method": "dreamer3",
+        "environment": "CartPole-v1",
+        "seed": 0,
+        "steps": 60,
+        "every": {"log": 7, "snapshot": 12},
+    }
     unbroken = Impatient.create(tmp_path / "unbroken", about)
     broken = Impatient.create(tmp_path / "broken", about)
     with unbroken:
@@ -383,3 +390,8 @@ def test_a_run_that_is_left_between_updates_writes_the_same_lines(tmp_path):
     lines = [[{**line, "seconds": 0} for line in run.metrics()] for run in (unbroken, broken)]
     assert sum("updates" in line for line in lines[0]) > 4
     assert lines[0] == lines[1]
+    kept = [
+        [tensors.digest_of(path) for path in sorted(run.directory.rglob("snapshots/*/*"))] for run in (unbroken, broken)
+    ]
+    assert len(kept[0]) >= 4
+    assert kept[0] == kept[1]

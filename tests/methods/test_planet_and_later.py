@@ -15,6 +15,7 @@ import pytest
 from methods.lineage import METHODS, SPACES, WORLD, Small, behaviour_of, learner_of, reached
 from methods.small import BATCH, KEY, TIME, same, stack_of
 
+from reverie.data import tensors
 from reverie.envs.config import EnvironmentConfig
 from reverie.maths.distributions import action_vector
 from reverie.run.dispatch import dispatch
@@ -249,7 +250,13 @@ def test_a_run_that_is_left_between_updates_writes_the_same_lines(small, tmp_pat
         environments=2, capacity=500, train_ratio=3.0 * BATCH * TIME / 2, prefill=12, pretrain=2, gibibytes=1.0
     )
     config = replace(small.config, experience=experience)
-    about = {"method": small.module.__name__, "environment": "CartPole-v1", "seed": 0, "steps": 50, "every": {"log": 7}}
+    about = {
+        "method": small.module.__name__,
+        "environment": "CartPole-v1",
+        "seed": 0,
+        "steps": 50,
+        "every": {"log": 7, "snapshot": 12},
+    }
     unbroken = Impatient.create(tmp_path / "unbroken", about)
     broken = Impatient.create(tmp_path / "broken", about)
     with unbroken:
@@ -266,3 +273,8 @@ def test_a_run_that_is_left_between_updates_writes_the_same_lines(small, tmp_pat
     lines = [[{**line, "seconds": 0} for line in run.metrics()] for run in (unbroken, broken)]
     assert sum("updates" in line for line in lines[0]) > 2
     assert lines[0] == lines[1]
+    kept = [
+        [tensors.digest_of(path) for path in sorted(run.directory.rglob("snapshots/*/*"))] for run in (unbroken, broken)
+    ]
+    assert len(kept[0]) >= 4
+    assert kept[0] == kept[1]

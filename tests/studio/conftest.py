@@ -16,6 +16,7 @@ from studio.browser import FOUND, entered, is_here
 from websockets.sync.client import ClientConnection, connect
 
 from reverie.cli.main import main
+from reverie.run.run import EVERY
 from reverie.studio.scenery import Scenery
 from reverie.studio.session import Session
 
@@ -31,10 +32,12 @@ START = "from reverie.cli.main import main\nraise SystemExit(main())"
 
 @pytest.fixture(scope="session")
 def shelf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one finished run."""
+    """A folder with one finished run, of which snapshots were kept early."""
     folder = tmp_path_factory.mktemp("studio")
     line = ["train", "dreamer3", "CartPole-v1", "--steps", "120", "--run", str(folder / "cartpole"), *MICRO]
-    assert main(line) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EVERY, "snapshot", 40)
+        assert main(line) == 0
     return folder
 
 

@@ -18,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from reverie.run.runs import find
 from reverie.studio import server, wire
+from reverie.studio.dreams import Films
 from reverie.studio.gate import OPEN, Keys
 from reverie.studio.host import Host
 from reverie.studio.shelf import Shelf, id_of
@@ -26,6 +27,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 REVIEWED = {
     *("/", "/static/{name}", "/healthz", "/open", "/ws/{run}", "/api/runs", "/api/runs/{run}/config"),
     *("/api/runs/{run}/metrics", "/api/runs/{run}/media", "/api/runs/{run}/media/{number:int}"),
+    *("/api/runs/{run}/snapshots", "/api/dreams/{run}/{episode:int}/{shown}"),
     *("/api/runs/{run}/episodes", "/api/runs/{run}/episodes/{episode:int}"),
     "/api/runs/{run}/episodes/{episode:int}/rows/{row:int}",
     *(f"/api/plays/{{play:int}}/{what}" for what in ("png", "webp", "mp4", "log", "experience", "share")),
@@ -37,13 +39,13 @@ DOOM = id_of(find("weights/doom"))
 
 def routes() -> list[Any]:
     nowhere = Path("nowhere")
-    return server.Studio(Shelf(nowhere), Host(nowhere), Keys(1, b"k" * 32)).app().routes
+    return server.Studio(Shelf(nowhere), Host(nowhere), Keys(1, b"k" * 32), Films()).app().routes
 
 
 def filled(path: str) -> str:
     """A route's path with something in every place."""
     values = {"{run}": DOOM, "{name}": "app.css", "{number:int}": "0", "{episode:int}": "0", "{row:int}": "0"}
-    for place, value in (values | {"{play:int}": "1"}).items():
+    for place, value in (values | {"{play:int}": "1", "{shown}": f"{DOOM}@0"}).items():
         path = path.replace(place, value)
     assert "{" not in path
     return path

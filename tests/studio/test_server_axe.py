@@ -23,15 +23,12 @@ def runs(page: Page, studio: Any) -> None:
     page.wait_for_selector("tbody tr")
 
 
-def compared(page: Page, studio: Any) -> None:
-    page.goto(f"{studio.origin}/#/compare/{cart_of(studio)},{DOOM}")
-    page.wait_for_selector(".settings tr")
-    page.wait_for_selector(".curve canvas")
+def tab(name: str, shows: str, *more: str) -> Callable[[Page, Any], None]:
+    """A view of a run, or with `more` of them of several."""
 
-
-def tab(name: str, shows: str) -> Callable[[Page, Any], None]:
     def look(page: Page, studio: Any) -> None:
-        page.goto(f"{studio.origin}/#/run/{cart_of(studio)}")
+        ids = ",".join([cart_of(studio), *more])
+        page.goto(f"{studio.origin}/#/{'compare' if more else 'run'}/{ids}")
         page.wait_for_selector(".curve canvas")
         page.click(f"[data-value={name}]")
         page.wait_for_selector(shows)
@@ -88,8 +85,11 @@ def ended(page: Page, studio: Any) -> None:
 
 VIEWS: dict[str, Callable[[Page, Any], None]] = {
     "the runs": runs,
-    "several runs": compared,
+    "curves of several": tab("curves", ".curve canvas", DOOM),
+    "settings of several": tab("settings", ".settings tr", DOOM),
+    "dreams of several": tab("dreams", ".film .hint:not(:empty)", DOOM),
     "curves": tab("curves", ".curve canvas"),
+    "its dreams": tab("dreams", ".film img:not([hidden])"),
     "films": tab("media", ".panel .hint"),
     "episodes": tab("episodes", ".viewer canvas"),
     "settings": tab("settings", ".settings tr"),

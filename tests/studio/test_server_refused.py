@@ -112,9 +112,10 @@ def test_no_other_origin_is_answered(studio: Any, line: Line) -> None:
 
 PLACES = [
     "/static/{}",
-    *(f"/api/runs/{{}}/{what}" for what in ("config", "metrics", "media", "episodes")),
+    *(f"/api/runs/{{}}/{what}" for what in ("config", "metrics", "media", "episodes", "snapshots")),
     *("/api/runs/RUN/media/{}", "/api/runs/RUN/episodes/{}", "/api/runs/RUN/episodes/0/rows/{}"),
     *("/api/runs/{}/media/0", "/api/runs/{}/episodes/0/rows/0"),
+    *("/api/dreams/{}/0/RUN@0", "/api/dreams/RUN/{}/RUN@0", "/api/dreams/RUN/0/{}", "/api/dreams/RUN/0/RUN@0,{}@0"),
 ]
 """Wherever a path has a name, an id or a number."""
 

@@ -14,7 +14,7 @@ from reverie.studio import wire
 
 LOOKS = ["/", "/static/app.css", "/api/runs", f"/api/runs/{DOOM}/config", f"/api/runs/{DOOM}/metrics"]
 LOOKS += [f"/api/runs/{DOOM}/media", f"/api/runs/{DOOM}/episodes", f"/api/runs/{DOOM}/episodes/0"]
-LOOKS += [f"/api/runs/{DOOM}/episodes/0/rows/0"]
+LOOKS += [f"/api/runs/{DOOM}/episodes/0/rows/0", f"/api/runs/{DOOM}/snapshots"]
 TAKES = ["png", "webp", "log", "moment"]
 GIVES = ["experience", "share", "follow", "image"]
 METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"]

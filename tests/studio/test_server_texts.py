@@ -85,9 +85,11 @@ def test_beside_each_other(wary: Page, named: Any) -> None:
     """All of them at once: names, curves, and every setting by its name."""
     ids = [id_of(named.folder / name) for name in names_of(named)]
     wary.goto(f"{named.origin}/#/compare/{','.join(ids)}")
-    until(wary, f"document.querySelectorAll('.settings tr').length > {len(ids)}")
     until(wary, f"document.querySelectorAll('.curve canvas').length > {len(ids)}")
-    shown = seen(wary.evaluate("document.querySelector('main').textContent"))
+    shown = wary.evaluate("document.querySelector('main').textContent")
+    wary.click("[data-value=settings]")
+    until(wary, f"document.querySelectorAll('.settings tr').length > {len(ids)}")
+    shown = seen(shown + wary.evaluate("document.querySelector('main').textContent"))
     assert [text for text in hostile.texts() if seen(text) not in shown] == []
 
 

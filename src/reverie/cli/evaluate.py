@@ -16,6 +16,7 @@ class Evaluate:
     examples:
       reverie eval runs/dreamer3-CartPole-v1-nano-seed0
       reverie eval dreamer3-CartPole --episodes 20 --seeds 0-4
+      reverie eval dreamer3-CartPole --at 10000
       reverie eval dreamer3-CartPole --json
       reverie eval runs/vmc-VizdoomTakeCover-v1-nano-seed0 --dream --temperature 0.5
     """
@@ -26,6 +27,8 @@ class Evaluate:
     """How many, for each seed."""
     seeds: tuple[str, ...] = ("0",)
     """Each begins other episodes: 0 1 2, or a range 0-4."""
+    at: int | None = None
+    """As it was at this step, by the nearest of the run's snapshots. Not given: as it is."""
     dream: bool = False
     """vmc: in the dreams of its own model, where `reverie eval` otherwise plays in the world."""
     temperature: float | None = None
@@ -43,13 +46,14 @@ def main(words: list[str]) -> int:
     seeds = parse_seeds(options.seeds)
     from reverie import api
 
-    agent = api.load(options.run, environment=options.environment or None)
+    agent = api.load(options.run, at=options.at, environment=options.environment or None)
     result = api.evaluate(agent, options.episodes, seeds=seeds, dream=options.dream, temperature=options.temperature)
     if options.json:
-        print_json({"run": str(near(agent.run)), **result.to_json()})
+        print_json({"run": str(near(agent.run)), "step": agent.step, **result.to_json()})
         return 0
     low, high = result.confidence
     played = "dreams" if options.dream else "episodes"
-    print(f"{near(agent.run)}: {result.mean:.6g} ± {result.std:.3g} over {result.n} {played}")
+    then = "" if options.at is None else f" at step {agent.step:,}"
+    print(f"{near(agent.run)}{then}: {result.mean:.6g} ± {result.std:.3g} over {result.n} {played}")
     print(f"95 % confidence interval of the mean: {low:.6g} to {high:.6g}")
     return 0

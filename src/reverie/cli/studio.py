@@ -94,6 +94,7 @@ def _serve(folder: Path, run: Path | None, options: Studio | Play) -> None:
         raise UserError(f'the studio needs {", ".join(missing)}: pip install ".[studio]"', code=78)
     from reverie.run import manifest, runs
     from reverie.studio import address, server
+    from reverie.studio.dreams import Films
     from reverie.studio.gate import Gate, Keys
     from reverie.studio.host import Host
     from reverie.studio.shelf import Shelf, id_of
@@ -112,7 +113,8 @@ def _serve(folder: Path, run: Path | None, options: Studio | Play) -> None:
     listening = address.bound(options.port, host)
     port = listening.getsockname()[1]
     names, keys = address.answers(host, port, options.allow_host), Keys(port, viewers=options.viewers)
-    studio = server.Studio(Shelf(folder, tuple(named)), Host(folder.absolute(), options.environment or None), keys)
+    shelf, theirs = Shelf(folder, tuple(named)), options.environment or None
+    studio = server.Studio(shelf, Host(folder.absolute(), theirs), keys, Films(theirs))
     to = f"&to={id_of(run)}" if run is not None else ""
     link, *others = (f"{names.link}/open?token={token}{to}" for token in (keys.token, *keys.viewers))
     reach = (

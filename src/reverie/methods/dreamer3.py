@@ -286,8 +286,7 @@ def train(run: Run, config: Config, environment: str | Factory, options: Environ
             if recent and not experience.owing and run.due("log", experience.steps):
                 means = {name: float(value.mean()) for name, value in recent.items()}
                 run.log(experience.steps, updates=int(learner.updates), **means | experience.troubles)
-            if run.due("checkpoint"):
-                experience.save(run, learner)
+            experience.keep(run, learner)
             if run.stop:
                 return
         experience.save(run, learner)

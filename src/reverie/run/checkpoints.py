@@ -19,6 +19,8 @@ from reverie.data import durable, objects, tensors
 from reverie.errors import UserError
 
 FOLDER = "checkpoints"
+SNAPSHOTS = "snapshots"
+"""The folder of those that are for comparing alone (`run.snapshots`)."""
 KEPT = 2
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -2,6 +2,7 @@
 
     collect(policy)     one step of every environment into the replay; what that step entitles to is owed
     batches()           the stacks of batches owed by now, each followed by `write_back` of what it gave
+    keep                what is due: checkpoints, snapshots
     save, restore       everything here that a checkpoint needs, next to the trainer's own state
 
 Train ratio: every agent step entitles to `train_ratio` replayed steps, that is train_ratio / (batch * length) updates,
@@ -240,6 +241,13 @@ class Experience:
         """Of each of some updates, how many in a row were skipped up to it."""
         self.skipped += int((np.asarray(skipped) > 0).sum())
         self.skipped_in_a_row = np.int32(skipped[-1])
+
+    def keep(self, run: Run, learner: Any) -> None:
+        """What is due: a snapshot of `learner.model` (once nothing is owed, so that a step has one), a checkpoint."""
+        if not self.owing and run.due("snapshot", self.steps):
+            run.snapshot(self.steps, learner.model)
+        if run.due("checkpoint"):
+            self.save(run, learner)
 
     def save(self, run: Run, learner: PyTree, **more: Any) -> None:
         """A checkpoint of the learner and of all that is here; `more` counters tell it from the one before."""

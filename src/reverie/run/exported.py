@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -28,6 +27,7 @@ from reverie.envs.make import Factory, make, name_of
 from reverie.envs.remembered import described, remembered
 from reverie.errors import UserError
 from reverie.run import manifest, tree
+from reverie.run.snapshots import half, whole
 
 FILE = "weights.safetensors"
 WORLD = "world.json"
@@ -55,7 +55,7 @@ def write(
     """
     if folder.exists():
         raise UserError(f"{folder} is there already: choose another name, or take it away.")
-    arrays = {name: _half(values) for name, values in tree.to_arrays(weights).items()}
+    arrays = {name: half(values) for name, values in tree.to_arrays(weights).items()}
     rows = {f"{OBSERVATION}{name}": np.asarray(values) for name, values in beginnings.items()}
     count = len(next(iter(rows.values())))
     rows |= {name: np.full(count, name == "is_first") for name in FLAGS}
@@ -135,12 +135,4 @@ def read(folder: Path, like: PyTree) -> PyTree:
         arrays = tensors.unpack(tensors.map_file(folder / FILE))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / FILE} is damaged: {error}. Restore it from a copy.", code=64) from error
-    whole = {name: np.asarray(it, np.float32) if it.dtype == np.float16 else it for name, it in arrays.items()}
-    return tree.from_arrays(like, whole, source=str(folder))
-
-
-def _half(values: np.ndarray) -> np.ndarray:
-    """In half precision, unless something in it is too large for that."""
-    if values.dtype != np.float32 or not np.all(np.abs(values) < jnp.finfo(jnp.float16).max):
-        return values
-    return values.astype(np.float16)
+    return tree.from_arrays(like, whole(arrays), source=str(folder))

@@ -76,6 +76,11 @@ def read(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def evaluations(run: Path) -> list[dict[str, Any]]:
+    """Of a run, by rising steps: a snapshot may have been evaluated after what came of it."""
+    return sorted(read(run / EVALUATIONS), key=lambda entry: it if isinstance(it := entry.get("step"), int) else 0)
+
+
 def _plain(name: str, value: Any) -> Any:
     """A scalar of Python, NumPy or jax as JSON has it."""
     if isinstance(value, str | bool | int):

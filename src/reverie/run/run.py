@@ -1,6 +1,6 @@
 """A run is a folder: what it is, what it measured, and where to go on from.
 
-    manifest.json   metrics.jsonl   evaluations.jsonl   restarts.jsonl   checkpoints/   replay/   media/   lock
+    manifest.json  metrics.jsonl  evaluations.jsonl  restarts.jsonl  checkpoints/  snapshots/  replay/  media/  lock
 
 A trainer enters it (`with run:`), restores, asks `finished`, `due` and `stop` in its loop, and calls `log` and `save`:
 
@@ -20,6 +20,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from operator import floordiv
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,20 +31,20 @@ from jaxtyping import PyTree
 from reverie.data import chunks, durable
 from reverie.data.replay import Replay
 from reverie.errors import UserError
-from reverie.run import checkpoints, exported, lock, log, manifest, tree
+from reverie.run import checkpoints, exported, log, manifest, snapshots, tree
 from reverie.run.budget import Budget
 from reverie.run.collect import Collector
+from reverie.run.folder import is_begun, refuse_foreign, set_aside
 from reverie.run.lock import Lock
 from reverie.run.signals import Signals
 
-EVERY: dict[str, float] = {"checkpoint": 60, "log": 500, "evaluate": 0}
-"""What is due how often: checkpoints in seconds, the others in simulator steps (0: never). A manifest may differ."""
+EVERY: dict[str, float] = {"checkpoint": 60, "log": 500, "evaluate": 0, "snapshot": snapshots.FIRST}
+"""What is due how often: checkpoints in seconds, the others in simulator steps (0: never). A manifest may differ.
+
+Snapshots become rarer: see there."""
 
 SHARE = 0.1
 """Of the time, the most that is spent on saving: where a checkpoint is large, the next one comes later."""
-
-_OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", chunks.FOLDER, "media"}
-"""What a run that nothing was saved of may have left."""
 
 Progress = Callable[[int, Mapping[str, Any]], None]
 
@@ -63,6 +64,8 @@ class Run:
         self.manifest = description
         self.step = 0
         """Simulator steps, as `finished` or `restore` was last told."""
+        self.at: int | None = None
+        """The step as of which `weights` gives what was learned: of the nearest snapshot. None: as of the newest."""
         self.loaded: Any = None  # what `weights` gave
         self.progress: Progress | None = None
         """Called with the step and what was logged; with nothing logged, a few times per second."""
@@ -92,17 +95,17 @@ class Run:
         """
         directory = Path(directory).absolute()
         if new and (directory / manifest.FILE).exists():
-            _set_aside(directory)
+            set_aside(directory)
         asked = manifest.completed(description)
         if not (directory / manifest.FILE).exists():
-            _refuse_foreign(directory)
+            refuse_foreign(directory)
         elif asked["steps"] is None and asked["budget"] is None:
             asked |= {name: manifest.read(directory)[name] for name in ("steps", "budget")}
-        if not (directory / manifest.FILE).exists() or not _is_begun(directory):
+        if not (directory / manifest.FILE).exists() or not is_begun(directory):
             Budget(asked["steps"], asked["budget"])
             durable.make_folder(directory)
             with contextlib.closing(Lock(directory)):
-                if not _is_begun(directory):  # or somebody was quicker
+                if not is_begun(directory):  # or somebody was quicker
                     manifest.write(directory, asked)
         old = manifest.read(directory)
         merged = manifest.continued(old, asked, directory, defaults)
@@ -142,10 +145,11 @@ class Run:
             held = stack.enter_context(contextlib.closing(Lock(self.directory)))
             there = manifest.read(self.directory)  # somebody may have been quicker
             self.manifest = manifest.continued(there, self.manifest | {"steps": None, "budget": None}, self.directory)
-            for folder in (self.directory, self._checkpoints, self._replay, self.media, self.directory / "failures"):
+            alone = (self._checkpoints, self._replay, self.directory / checkpoints.SNAPSHOTS)
+            for folder in (self.directory, *alone, self.media, self.directory / "failures"):
                 if folder.exists() and not folder.is_dir():
                     raise UserError(f"{folder} is a file, and a run keeps a folder there. Move it away.", code=74)
-                durable.sweep(folder, alone=folder in (self._checkpoints, self._replay))
+                durable.sweep(folder, alone=folder in alone)
             self._log.repair()
             self._signals, self.stop = Signals(), 0
             self._signals.install()
@@ -189,7 +193,8 @@ class Run:
             self.stop = self._signals.received
             return bool(self.stop) or time.monotonic() - self._saved >= max(every, self._cost / SHARE)
         now = self.step if step is None else step
-        if not every or now // every <= self._due.get(what, 0) // every:
+        count = snapshots.passed if what == "snapshot" else floordiv
+        if not every or count(now, every) <= count(self._due.get(what, 0), every):
             return False
         self._due[what] = now
         return True
@@ -205,8 +210,8 @@ class Run:
         log.Log(self.directory / log.EVALUATIONS).append({"step": int(step), **scalars})
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All that was logged, then all evaluations that were noted."""
-        return log.read(self.directory / log.FILE) + log.read(self.directory / log.EVALUATIONS)
+        """All that was logged, then all evaluations that were noted, by their steps."""
+        return log.read(self.directory / log.FILE) + log.evaluations(self.directory)
 
     def note(self, message: str) -> None:
         """Tell the user something that is no measurement."""
@@ -254,6 +259,11 @@ class Run:
         self._last = (folder, step, counters, self._log.offset)
         return folder
 
+    def snapshot(self, step: int, weights: PyTree) -> None:
+        """Keep these weights for comparing, as they are at this step."""
+        self._must_be_entered("snapshot")
+        snapshots.write(self.directory, step, weights)
+
     def restore(
         self, like: PyTree, replay: Replay | None = None, collector: Collector | None = None
     ) -> tuple[PyTree, dict[str, Any], Path] | None:
@@ -289,6 +299,9 @@ class Run:
 
     def weights(self, like: PyTree, under: str = "parameters") -> PyTree:
         """What lies under one name of the saved state (`state.parameters`, `state["parameters"]`), and nothing else."""
+        if self.at is not None:
+            self.loaded, self.step = snapshots.read(self.directory, self.at, like)
+            return self.loaded
         if exported.is_one(self.directory):
             self.step, self.loaded = self.manifest["steps"] or 0, exported.read(self.directory, like)
             return self.loaded
@@ -369,32 +382,3 @@ class Run:
         if self.progress and (scalars or time.monotonic() - self._shown > 0.2):
             self._shown = time.monotonic()
             self.progress(step, scalars or {})
-
-
-def _is_begun(directory: Path) -> bool:
-    """Whether anything was measured or saved under the manifest that is there."""
-    return any((directory / name).exists() for name in (checkpoints.FOLDER, log.FILE, log.EVALUATIONS))
-
-
-def _refuse_foreign(directory: Path) -> None:
-    """A run does not mix with what is not its own."""
-    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    foreign = [name for name in there if name not in _OWN and not name.startswith(durable.TEMPORARY)]
-    if foreign:
-        raise UserError(
-            f"{directory} is no run and not empty: {foreign[0]} is there. Choose another folder with --run."
-        )
-
-
-def _set_aside(directory: Path) -> None:
-    """Rename a run that nobody is writing to."""
-    if Path.cwd().is_relative_to(directory.resolve()):
-        raise UserError(
-            f"{directory} cannot be set aside from within. Go to another folder, and give its path from there."
-        )
-    with contextlib.closing(Lock(directory)):
-        number, target = 1, directory.with_name(f"{directory.name}-old")
-        while target.exists():
-            number += 1
-            target = directory.with_name(f"{directory.name}-old-{number}")
-        durable.replace(directory, target)

@@ -35,7 +35,7 @@ def describe(directory: str | Path) -> dict[str, Any]:
     try:
         about = manifest.read(directory)
         entries = log.read(directory / log.FILE)
-        evaluations = log.read(directory / log.EVALUATIONS)
+        evaluations = log.evaluations(directory)
         newest = checkpoints.listed(directory / checkpoints.FOLDER)[:1]
         logged = [entry["step"] for entry in entries[-1:] if isinstance(entry.get("step"), int)]
         steps = max([checkpoints.step_of(path) for path in newest] + logged, default=0)

@@ -212,6 +212,8 @@ class Host:
         self.plays[number].stage.say("ask", request, number, what, argument)
         try:
             return await asyncio.wait_for(answer, PATIENCE)
+        except asyncio.CancelledError as error:
+            raise UserError("the studio is ending.") from error
         finally:
             del self._answers[request]
 

@@ -1,7 +1,8 @@
 """The studio's server: a page, JSON about runs, and one WebSocket for each who plays. Free of jax.
 
     GET  /  /static/NAME  /healthz  /open?token=...
-    GET  /api/runs  /api/runs/ID/(config|metrics|media|media/N|episodes|episodes/K|episodes/K/rows/T)
+    GET  /api/runs  /api/runs/ID/(config|metrics|media|media/N|snapshots|episodes|episodes/K|episodes/K/rows/T)
+    GET  /api/dreams/ID/K/ID@STEP,ID@STEP...      a film: who watches episode K of the first, and dreams on
     POST /api/plays/N/(png|webp|mp4|log|experience|share|follow|moment|image)
     WS   /ws/ID
 
@@ -26,7 +27,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from reverie.errors import UserError
-from reverie.studio import pictures, wire
+from reverie.studio import dreams, pictures, wire
+from reverie.studio.dreams import Films
 from reverie.studio.gate import AGE, HEAD, Gate, Keys, cookie_of, token_of
 from reverie.studio.host import STALLED, Host, Viewer
 from reverie.studio.patience import Patient
@@ -52,10 +54,11 @@ class Studio:
         shelf: the runs.
         host: the plays.
         keys: who may enter.
+        films: of dreams side by side.
     """
 
-    def __init__(self, shelf: Shelf, host: Host, keys: Keys) -> None:
-        self.shelf, self.host, self.keys = shelf, host, keys
+    def __init__(self, shelf: Shelf, host: Host, keys: Keys, films: Films) -> None:
+        self.shelf, self.host, self.keys, self.films = shelf, host, keys, films
         self._connections: dict[str, int] = {}
 
     def app(self) -> Starlette:
@@ -66,6 +69,7 @@ class Studio:
             (f"{runs}/{{run}}/config", lambda at: self.shelf.config(at["run"])),
             (f"{runs}/{{run}}/metrics", lambda at: self.shelf.metrics(at["run"])),
             (f"{runs}/{{run}}/media", lambda at: self.shelf.media(at["run"])),
+            (f"{runs}/{{run}}/snapshots", lambda at: self.shelf.snapshots(at["run"])),
             (f"{runs}/{{run}}/episodes", lambda at: self.shelf.episodes(at["run"])),
             (f"{runs}/{{run}}/episodes/{{episode:int}}", lambda at: self.shelf.episode(at["run"], at["episode"])),
         ]
@@ -77,6 +81,7 @@ class Studio:
             Route("/open", self.open),
             Route(f"{runs}/{{run}}/media/{{number:int}}", self.medium),
             Route(f"{runs}/{{run}}/episodes/{{episode:int}}/rows/{{row:int}}", self.row),
+            Route("/api/dreams/{run}/{episode:int}/{shown}", self.dreams),
             *(Route(f"{plays}/{what}", self.keep(what), methods=["POST"]) for what in KEPT),
             *(Route(f"{plays}/{what}", self.ask(what), methods=["POST"]) for what in ("experience", "share")),
             Route(f"{plays}/follow", self.give("follow", LOG_BYTES), methods=["POST"]),
@@ -133,6 +138,12 @@ class Studio:
         raw = len(content) == width * height * 3
         kind = "application/octet-stream" if raw else "image/jpeg"
         return Response(content, media_type=kind, headers={"x-width": str(width), "x-height": str(height)})
+
+    async def dreams(self, request: Request) -> Response:
+        at = request.path_params
+        shown = await run_in_threadpool(dreams.asked, at["shown"], self.shelf.path)
+        of = await run_in_threadpool(self.shelf.path, at["run"])
+        return Response(await self.films.film(of, at["episode"], shown), media_type="image/webp")
 
     def keep(self, what: str) -> Callable[[Request], Awaitable[Response]]:
         """What is downloaded."""

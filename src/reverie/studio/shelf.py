@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reverie.errors import UserError
-from reverie.run import log, manifest, runs
+from reverie.run import checkpoints, log, manifest, runs
 from reverie.run.stored import Stored, keeps
 from reverie.studio.pictures import pane, rgb
 from reverie.types import Sequence
@@ -90,7 +90,7 @@ class Shelf:
         """The curves, each of at most `POINTS` points; read from the log, as it is now."""
         path = self.path(id)
         series: dict[str, tuple[list[float], list[float]]] = {}
-        for entry in [*log.read(path / log.FILE), *log.read(path / log.EVALUATIONS)]:
+        for entry in [*log.read(path / log.FILE), *log.evaluations(path)]:
             step = entry.get("step")
             for name, value in entry.items() if isinstance(step, int) else ():
                 if name != "step" and isinstance(value, int | float) and isinstance(step, int):
@@ -98,6 +98,13 @@ class Shelf:
                     xs.append(float(step))
                     ys.append(float(value))
         return _plain({"run": path.name, "series": {name: _thin(*pair) for name, pair in sorted(series.items())}})
+
+    def snapshots(self, id: str) -> dict[str, Any]:
+        """The steps as of which its dreams can be seen: of its snapshots, and of its newest checkpoint."""
+        path = self.path(id)
+        kept, newest = (checkpoints.listed(path / name) for name in (checkpoints.SNAPSHOTS, checkpoints.FOLDER))
+        steps = sorted({checkpoints.step_of(folder) for folder in [*kept, *newest[:1]]})
+        return {"run": path.name, "world": manifest.read(path).get("environment"), "steps": steps}
 
     def media(self, id: str) -> list[str]:
         """Names of pictures and films; a number in this list is what they are asked for by."""

@@ -1,28 +1,10 @@
 // Looking at runs: the list, one run's curves, films, episodes and settings, several beside each other.
 import { curves, tone } from "/static/charts.js";
 import { card, choice, getJSON, h, short } from "/static/dom.js";
+import { dreams } from "/static/dreams.js";
+import { Page } from "/static/page.js";
 
-const EVERY = 2500;
 const FIRST = ["episode/return", "evaluation/mean", "dreamed/mean", "loss", "search/mean"];
-
-// A page that is read again and again while it is open.
-class Page {
-  constructor(read, every = EVERY) {
-    this.open = true;
-    this.redraw = () => {};
-    const again = async () => {
-      if (!this.open) return;
-      if (!document.hidden) await read(this);
-      this.timer = setTimeout(again, every);
-    };
-    again();
-  }
-
-  close() {
-    this.open = false;
-    clearTimeout(this.timer);
-  }
-}
 
 export function list(main) {
   const chosen = new Set();
@@ -59,21 +41,13 @@ export function list(main) {
 
 export function run(main, id) {
   const title = h("h1", {}, "…");
-  const panel = h("div", { class: "panel" });
-  const tabs = choice("What to look at", [["curves", "Curves"], ["media", "Films"], ["episodes", "Episodes"],
-    ["settings", "Settings"]], "curves", (it) => show(it));
   const state = h("span", { class: "state" });
+  const panel = h("div", { class: "panel" });
+  const views = tabbed(panel, [["curves", "Curves", () => curvesOf(panel, [id])], ["dreams", "Dreams", () => dreams(panel, [id])],
+    ["media", "Films", () => media(panel, id)], ["episodes", "Episodes", () => episodes(panel, id)],
+    ["settings", "Settings", () => settings(panel, [id])]]);
   main.replaceChildren(h("div", { class: "head" }, title, state, h("a", { class: "button", href: `#/play/${id}` }, "Play its dream")),
-    tabs, panel);
-  let inner = null;
-  const show = (what) => {
-    inner?.close();
-    tabs.choose(what);
-    panel.replaceChildren(h("p", { class: "hint" }, "Reading …"));
-    inner = { curves: () => curvesOf(panel, [id]), media: () => media(panel, id), episodes: () => episodes(panel, id),
-      settings: () => settings(panel, [id]) }[what]();
-    page.redraw = () => inner.redraw();
-  };
+    views.tabs, panel);
   const page = new Page(async () => {
     const about = (await getJSON("/api/runs")).find((it) => it.id === id);
     if (!about) return;
@@ -81,19 +55,29 @@ export function run(main, id) {
     state.textContent = about.state;
     state.className = `state ${about.state}`;
   });
-  show("curves");
-  const close = page.close.bind(page);
-  page.close = () => (inner.close(), close());
-  return page;
+  return { redraw: views.redraw, close: () => (page.close(), views.close()) };
 }
 
 export function compare(main, ids) {
-  const charts = h("div");
-  const table = h("div");
-  main.replaceChildren(h("h1", {}, "Side by side"), charts, table);
-  const page = curvesOf(charts, ids);
-  settings(table, ids);
-  return page;
+  const panel = h("div", { class: "panel" });
+  const views = tabbed(panel, [["curves", "Curves", () => curvesOf(panel, ids)],
+    ["dreams", "Dreams at equal steps", () => dreams(panel, ids)], ["settings", "Settings", () => settings(panel, ids)]]);
+  main.replaceChildren(h("h1", {}, "Side by side"), views.tabs, panel);
+  return views;
+}
+
+// One of several views in a panel, the first to begin with.
+function tabbed(panel, views) {
+  let inner = null;
+  const show = (what) => {
+    inner?.close();
+    tabs.choose(what);
+    panel.replaceChildren(h("p", { class: "hint" }, "Reading …"));
+    inner = views.find(([name]) => name === what)[2]();
+  };
+  const tabs = choice("What to look at", views.map(([name, text]) => [name, text]), views[0][0], show);
+  show(views[0][0]);
+  return { tabs, redraw: () => inner.redraw(), close: () => inner.close() };
 }
 
 function curvesOf(panel, ids) {

@@ -1,0 +1,41 @@
+"""The folder that a run is to have: free, its own, or somebody else's."""
+
+import contextlib
+from pathlib import Path
+
+from reverie.data import chunks, durable
+from reverie.errors import UserError
+from reverie.run import checkpoints, lock, log, manifest
+from reverie.run.lock import Lock
+
+OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", chunks.FOLDER, "media"}
+"""What a run that nothing was saved of may have left."""
+
+
+def is_begun(directory: Path) -> bool:
+    """Whether anything was measured or saved under the manifest that is there."""
+    return any((directory / name).exists() for name in (checkpoints.FOLDER, log.FILE, log.EVALUATIONS))
+
+
+def refuse_foreign(directory: Path) -> None:
+    """A run does not mix with what is not its own."""
+    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    foreign = [name for name in there if name not in OWN and not name.startswith(durable.TEMPORARY)]
+    if foreign:
+        raise UserError(
+            f"{directory} is no run and not empty: {foreign[0]} is there. Choose another folder with --run."
+        )
+
+
+def set_aside(directory: Path) -> None:
+    """Rename a run that nobody is writing to, to the first `*-old` that is free."""
+    if Path.cwd().is_relative_to(directory.resolve()):
+        raise UserError(
+            f"{directory} cannot be set aside from within. Go to another folder, and give its path from there."
+        )
+    with contextlib.closing(Lock(directory)):
+        number, target = 1, directory.with_name(f"{directory.name}-old")
+        while target.exists():
+            number += 1
+            target = directory.with_name(f"{directory.name}-old-{number}")
+        durable.replace(directory, target)
