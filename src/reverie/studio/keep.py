@@ -182,7 +182,7 @@ def _films(session: Session, path: list[Moment]) -> np.ndarray:
     """Frames of moments, as the view shows them."""
     scenery, columns = session.scenery, []
     if session.view != "reality":
-        pictures = [scenery.picture(scenery.mind.read(step.state).decoded) for step in path]
+        pictures = [scenery.drawn(scenery.mind.read(step.state)) for step in path]
         columns.append((pictures, "dream", DREAM))
     beside = session.reality
     if session.view != "dream" and beside is not None:

@@ -34,7 +34,7 @@ WORDS = {
     "continue": "no head for ends: its dreams go on for ever",
     "entropy": "its agent does not choose by chance",
     "uncertainty": "it does not say how sure it is of its guess",
-    "decode": "no decoder: what is shown is the latent state itself",
+    "decode": "no decoder: what is shown is the nearest real frame, and where the state (violet) lies among real ones",
 }
 PLAN = {"horizon": 12, "candidates": 64}
 """What a decision of the planner costs."""

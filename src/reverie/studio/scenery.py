@@ -1,8 +1,10 @@
 """What all plays of one run share: its model, its controls, where its dreams may begin, and how a state is drawn."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax.random as jr
 import numpy as np
 
 from reverie import api
@@ -13,10 +15,14 @@ from reverie.run.firsts import first_observations
 from reverie.run.stored import Stored, keeps
 from reverie.studio import mind
 from reverie.studio.controls import Controls
-from reverie.studio.mind import Mind
+from reverie.studio.mind import Mind, Shown
+from reverie.studio.nearest import Nearest
 from reverie.studio.pictures import rgb
 from reverie.studio.reality import Reality
 from reverie.types import ArraySpec, Sequence
+
+LOOKED = 400
+"""Rows that stand for reality where a model has no decoder."""
 
 
 class Scenery:
@@ -70,6 +76,26 @@ class Scenery:
             raise UserError("these are weights: they came without the episodes that they were learned from.")
         self._stored = self._stored or Stored(self.run, check=False)
         return self._stored.sequence(number)
+
+    def drawn(self, shown: Shown) -> np.ndarray | None:
+        """Of a state: what the model decodes; without a decoder, the nearest real frame and where the state lies."""
+        return self.picture(shown.decoded) if shown.decoded else self.nearest.picture(shown.latent)
+
+    @cached_property
+    def nearest(self) -> Nearest:
+        """Rows that the run keeps, of the newest episodes and at most `LOOKED` of them, as the model sees them."""
+        stored = self._stored = self._stored or Stored(self.run, check=False)
+        latents, frames, names = list[np.ndarray](), list[np.ndarray | None](), list[str]()
+        for number in reversed(range(len(stored.episodes))):
+            rows, state, action = stored.sequence(number), self.mind.blank, np.zeros(self.spec.shape, self.spec.dtype)
+            for place in range(min(len(rows.reward), LOOKED - len(latents))):
+                observation = {name: values[place] for name, values in rows.observation.items()}
+                looked = self.mind.look(state, action, observation, first=not place, key=jr.key(len(latents)))
+                state, action = looked.state, rows.action[place]
+                latents.append(looked.latent)
+                frames.append(self.picture(observation))
+                names.append(f"episode {number}, step {place}")
+        return Nearest(np.stack(latents), frames, names)
 
     def picture(self, decoded: dict[str, np.ndarray]) -> np.ndarray | None:
         """Of what the model decodes: its first image, or what the world draws of its numbers; None where neither is."""

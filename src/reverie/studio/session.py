@@ -340,7 +340,7 @@ class Session:
                 self._now = moment.number, self.scenery.mind.read(moment.state)
             shown = self._now[1]
             numbers = _vector(shown.decoded) if shown.decoded else shown.latent
-            found.append(_pane("dream", self.scenery.picture(shown.decoded), numbers))
+            found.append(_pane("dream", self.scenery.drawn(shown), numbers))
         real = self.reality.real(moment) if self.reality is not None and self.view != "dream" else None
         if self.reality is not None and real is not None:
             picture = self.reality.picture(moment, self.timeline)
@@ -378,7 +378,7 @@ class Session:
 
     def _thumbnail(self, number: int) -> str:
         if number not in self._thumbs:
-            picture = self.scenery.picture(self.scenery.mind.read(self.timeline[number].state).decoded)
+            picture = self.scenery.drawn(self.scenery.mind.read(self.timeline[number].state))
             self._thumbs[number] = "" if picture is None else thumbnail(picture)
         return self._thumbs[number]
 
