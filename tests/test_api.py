@@ -159,6 +159,12 @@ def test_what_is_imported_anyhow_may_be_named(name: str) -> None:
     assert api.named(name, "the run") == name
 
 
+def test_the_agent_of_another_world_is_refused() -> None:
+    for world in ("CartPole-v1", "Pendulum-v1"):
+        with pytest.raises(UserError, match=f"{world} is not the world of this run, and not like it"):
+            reverie.load("weights/doom", environment=world)
+
+
 def test_overrides_find_their_place() -> None:
     config, options = api.overridden(
         dreamer3.SIZES["nano"],

@@ -17,7 +17,7 @@ import pkgutil
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +39,7 @@ from reverie.run.agent import Agent
 from reverie.run.agent import World as World
 from reverie.run.encoded import STARTS
 from reverie.run.firsts import first_observations
+from reverie.run.folder import family, latest
 from reverie.run.run import Run
 
 DEFAULT_STEPS = 100_000
@@ -104,7 +105,12 @@ def load(run: str | Path, *, at: int | None = None, environment: World | None = 
     world = environment or named(said(opened, "environment"), opened.directory)
     options = options_of(opened)
     conversions = exported.conversions(opened.directory, world, options)
-    trained = method(said(opened, "method")).load(opened, config_of(opened), conversions.spaces)
+    try:
+        trained = method(said(opened, "method")).load(opened, config_of(opened), conversions.spaces)
+    except UserError as error:
+        if name_of(world) == opened.manifest["environment"]:
+            raise
+        raise UserError(f"{name_of(world)} is not the world of this run, and not like it: {error}") from error
     return Agent(opened.directory, trained, world, options, conversions, opened.step)
 
 
@@ -294,9 +300,9 @@ def start(
     slug = re.sub(r"[^\w.]+", "-", name_of(environment)).strip("-")
     folder = run or runs_here / f"{name}-{slug}-{size}-seed{seed}"
     if new:
-        folder = next(path for path in _family(folder) if not path.exists())
+        folder = next(path for path in family(folder) if not path.exists())
     elif not run:
-        folder = _latest(folder, description, defaults)
+        folder = latest(folder, description, defaults)
     lock.refuse_if_held(folder)
     with theirs(name_of(environment)):
         make(environment, options).close()
@@ -372,29 +378,3 @@ def _trained(run: Run, environment: World | None, **stages: Any) -> Agent:
     if run.stop:
         raise SystemExit(128 + run.stop)
     return load(run.directory, environment=environment)
-
-
-def _latest(folder: Path, description: dict[str, Any], defaults: dict[str, Any]) -> Path:
-    """The newest of the folder and its numbered siblings that holds this very run; with none, the newest of them."""
-    taken: list[Path] = []
-    for path in _family(folder):
-        if not path.exists():
-            break
-        taken.append(path)
-    same = [path for path in reversed(taken) if _is_same(path, description, defaults)]
-    return (same or taken[-1:] or [folder])[0]
-
-
-def _is_same(folder: Path, description: dict[str, Any], defaults: dict[str, Any]) -> bool:
-    """Whether a run could be continued with this description."""
-    try:
-        manifest.continued(manifest.read(folder), manifest.completed(description), folder, defaults)
-    except UserError:
-        return False
-    return True
-
-
-def _family(folder: Path) -> Iterator[Path]:
-    """`folder`, `folder-2`, `folder-3`, ..."""
-    yield folder
-    yield from (folder.with_name(f"{folder.name}-{number}") for number in range(2, 10_000))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from reverie.errors import UserError
-from reverie.run.folder import is_begun, refuse_foreign, set_aside
+from reverie.run.folder import family, is_begun, latest, refuse_foreign, set_aside
+from reverie.run.run import Run
 
 
 def test_one_is_begun_as_soon_as_something_was_measured_or_saved(tmp_path: Path) -> None:
@@ -25,6 +26,18 @@ def test_what_is_not_a_run_s_own_is_not_mixed_with(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(UserError, match=r"thesis\.tex is there"):
         refuse_foreign(tmp_path)
+
+
+def test_a_run_is_found_again_among_its_numbered_siblings(tmp_path: Path) -> None:
+    about = {"method": "m", "environment": "e", "seed": 0, "steps": 10, "config": {"a": 1}}
+    first, second, third = (path for path, _ in zip(family(tmp_path / "run"), range(3), strict=False))
+    assert [path.name for path in (first, second, third)] == ["run", "run-2", "run-3"]
+    assert latest(first, about, {}) == first
+    Run.create(first, about)
+    Run.create(second, about | {"config": {"a": 2}})
+    assert latest(first, about | {"steps": 20}, {}) == first
+    assert latest(first, about | {"config": {"a": 2}}, {}) == second
+    assert latest(first, about | {"config": {"a": 3}}, {}) == second, "the newest, which then says what differs"
 
 
 def test_one_is_set_aside_under_a_name_that_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -352,7 +352,10 @@ def load(run: Run, config: Config, spaces: Spaces) -> Trained:
 
 def trained(model: Model, config: Config, obeyed: Obeyed, spaces: Spaces) -> Trained:
     """What acts, dreams and judges, without what only learning needs."""
-    name, spec = next((name, spec) for name, spec in sorted(spaces.observation.items()) if spec.shape == SHAPE)
+    seen = [(name, spec) for name, spec in sorted(spaces.observation.items()) if spec.shape == SHAPE]
+    if not seen:
+        raise UserError(f"vmc sees pictures of 64x64 pixels in colour, not {', '.join(sorted(spaces.observation))}.")
+    name, spec = seen[0]
     heads: dict[str, Any] = {"decode": lambda vision, state: {name: as_shown(spec, vision.decode(state.z))}}
     if config.dream:
         heads |= {"continue": lambda _, state: jax.nn.sigmoid(-state.done)}

@@ -1,7 +1,9 @@
-"""The folder that a run is to have: free, its own, or somebody else's."""
+"""The folder that a run is to have: which one, and whether it is free, its own, or somebody else's."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from reverie.data import chunks, durable
 from reverie.errors import UserError
@@ -39,3 +41,29 @@ def set_aside(directory: Path) -> None:
             number += 1
             target = directory.with_name(f"{directory.name}-old-{number}")
         durable.replace(directory, target)
+
+
+def latest(folder: Path, description: dict[str, Any], defaults: dict[str, Any]) -> Path:
+    """The newest of the folder and its numbered siblings that holds this very run; with none, the newest of them."""
+    taken: list[Path] = []
+    for path in family(folder):
+        if not path.exists():
+            break
+        taken.append(path)
+    same = [path for path in reversed(taken) if _is_same(path, description, defaults)]
+    return (same or taken[-1:] or [folder])[0]
+
+
+def _is_same(folder: Path, description: dict[str, Any], defaults: dict[str, Any]) -> bool:
+    """Whether a run could be continued with this description."""
+    try:
+        manifest.continued(manifest.read(folder), manifest.completed(description), folder, defaults)
+    except UserError:
+        return False
+    return True
+
+
+def family(folder: Path) -> Iterator[Path]:
+    """`folder`, `folder-2`, `folder-3`, ..."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in range(2, 10_000))
