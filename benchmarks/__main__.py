@@ -6,7 +6,7 @@ import sys
 
 import jax
 
-from benchmarks import dreams, environments, layers, policy, replay, studio, update
+from benchmarks import dreams, environments, layers, lineage, policy, replay, studio, update
 from benchmarks.measure import load, rounded
 from reverie.evaluate.ledger import provenance
 from reverie.run import devices
@@ -14,6 +14,7 @@ from reverie.run import devices
 MEASURES = {
     "layers": layers.measure,
     "update": update.measure,
+    "lineage": lineage.measure,
     "policy": policy.measure,
     "replay": replay.measure,
     "environments": environments.measure,

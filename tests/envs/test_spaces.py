@@ -95,6 +95,10 @@ def test_labels_go_where_they_fit() -> None:
     labels = {"observation": ("x", "y"), "action": ("left", "right")}
     spaces = Conversion(SEEN, Discrete(2), labels=labels).spaces
     assert (spaces.observation["observation"].labels, spaces.action.labels) == (("x", "y"), ("left", "right"))
+    spaces = Conversion(SEEN, Box(-1, 1, (2,)), labels=labels).spaces
+    assert spaces.action.labels == ("left", "right")
+    spaces = Conversion(SEEN, MultiDiscrete([2, 2]), labels=labels).spaces
+    assert spaces.action.labels == ()
     spaces = Conversion(Box(-1, 1, (3,)), Discrete(3), labels=labels).spaces
     assert (spaces.observation["observation"].labels, spaces.action.labels) == ((), ())
 

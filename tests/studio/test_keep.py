@@ -16,6 +16,7 @@ from reverie.run.stored import Stored
 from reverie.studio import keep
 from reverie.studio.scenery import Scenery
 from reverie.studio.session import Session
+from reverie.studio.shelf import id_of
 
 
 def played(scenery: Scenery, *, beside: bool = False) -> Session:
@@ -42,7 +43,7 @@ def test_a_log_replays_to_the_last_bit(name: str, request: pytest.FixtureRequest
     session = played(request.getfixturevalue(name))
     content = json.dumps(keep.log(session)).encode()
     other = Session(session.scenery, lambda _: None, seed=9)
-    assert keep.follow(other, content) is None
+    assert keep.follow(other, content) == (None, "")
     ours, theirs = (one.timeline.path(one.at) for one in (session, other))
     assert len(ours) == len(theirs) == 9
     assert [keep.digest(step.state) for step in ours] == [keep.digest(step.state) for step in theirs]
@@ -55,13 +56,43 @@ def test_open_eyes_replay_too(cartpole: Scenery) -> None:
     for _ in range(6):
         session.handle({"type": "step"})
     other = Session(cartpole, lambda _: None)
-    assert keep.follow(other, json.dumps(keep.log(session)).encode()) is None
+    assert keep.follow(other, json.dumps(keep.log(session)).encode()).differs is None
 
 
 def test_a_log_that_was_touched_is_found_out(cartpole: Scenery) -> None:
     found = keep.log(played(cartpole))
     found["steps"][1]["action"] = [1 - found["steps"][1]["action"][0]]
-    assert keep.follow(Session(cartpole, lambda _: None), json.dumps(found).encode()) == 2
+    assert keep.follow(Session(cartpole, lambda _: None), json.dumps(found).encode()).differs == 2
+
+
+def test_a_log_of_another_run_or_step_says_so(cartpole: Scenery) -> None:
+    found = keep.log(played(cartpole)) | {"run": "another", "step": 7}
+    followed = keep.follow(Session(cartpole, lambda _: None), json.dumps(found).encode())
+    assert followed == (None, "it was played in another as of step 7")
+
+
+def test_reality_goes_the_way_of_a_log_that_is_replayed_beside_it(cartpole: Scenery) -> None:
+    session = played(cartpole, beside=True)
+    other = Session(cartpole, lambda _: None, seed=5)
+    other.handle({"type": "view", "what": "both"})
+    keep.follow(other, json.dumps(keep.log(session)).encode())
+    assert other.reality is not None
+    assert session.reality is not None
+    ours, theirs = (one.reality.real(one.timeline[one.at]) for one in (session, other))
+    np.testing.assert_array_equal(ours.observation["observation"], theirs.observation["observation"])
+    assert [pane.kind for pane in other.frame().panes] == ["dream", "reality"]
+
+
+def test_a_still_beyond_the_end_of_reality_shows_its_last_picture(cartpole: Scenery) -> None:
+    session = Session(cartpole, lambda _: None)
+    session.handle({"type": "view", "what": "both"})
+    session.handle({"type": "input", "seq": 1, "held": ["0.1"]})
+    session.handle({"type": "player", "who": "person"})
+    for _ in range(20):  # to one side, so that the pole falls within ten
+        session.handle({"type": "step"})
+    assert session.reality is not None
+    assert session.reality.real(session.timeline[session.at]) is None
+    assert Image.open(io.BytesIO(keep.still(session))).format == "PNG"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +156,7 @@ def test_a_shared_moment_is_found_again(cartpole: Scenery, monkeypatch: pytest.M
     session = played(cartpole)
     name = keep.share(session)
     other = Session(cartpole, lambda _: None)
-    assert keep.shared(other, name.encode()) is None
+    assert keep.shared(other, name.encode()).differs is None
     here, there = session.timeline[session.at].state, other.timeline[other.at].state
     assert np.array_equal(here.deter, there.deter)
 
@@ -141,6 +172,7 @@ def test_a_link_leads_nowhere_else(name: bytes, cartpole: Scenery) -> None:
 def test_moments_of_a_run_are_kept_with_it(
     cartpole: Scenery, doom: Scenery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    """Of weights, which may lie in a folder that is not ours to write to, in the user's cache, wherever one stands."""
+    monkeypatch.setattr(keep, "user_folder", lambda: tmp_path)
     assert keep.folder_of(Session(cartpole, lambda _: None)) == cartpole.run / "media" / "moments"
-    assert keep.folder_of(Session(doom, lambda _: None)) == tmp_path / "doom" / "media" / "moments"
+    assert keep.folder_of(Session(doom, lambda _: None)) == tmp_path / "moments" / id_of(doom.run)

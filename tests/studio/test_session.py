@@ -1,5 +1,6 @@
 """One play: who acts, going back, branches, ends, and reality beside the dream."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def texts(told: list[dict[str, Any]], kind: str) -> list[str]:
 
 
 def test_the_agent_plays_and_a_held_key_takes_over(play: Session) -> None:
-    assert play.who == "both"
+    assert play.player.who == "both"
     steps(play, 3)
     say(play, "input", seq=4, held=["0.1"])
     steps(play, 3)
@@ -61,8 +62,45 @@ def test_a_world_in_which_nothing_cannot_be_done_waits_for_the_person(play: Sess
 @pytest.mark.parametrize("who", ["agent", "planner", "random"])
 def test_others_play(play: Session, who: str) -> None:
     say(play, "player", who=who)
-    steps(play, 4)
+    for count in range(1, 5):
+        while len(play.timeline) == count:  # a planner thinks for a while
+            steps(play, 1)
     assert len(play.timeline) == 5
+
+
+def test_a_planner_does_not_hold_others_up(play: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it thinks nothing happens, and a tick takes no time; when it has decided, that is done."""
+    asked, decided = threading.Event(), threading.Event()
+
+    def plan(state: Any, *, key: Any) -> np.ndarray:
+        asked.set()
+        assert decided.wait(60)
+        return np.array([1], np.int32)
+
+    monkeypatch.setattr(play.scenery.mind, "plan", plan)
+    say(play, "player", who="planner")
+    steps(play, 5)
+    assert asked.wait(60)
+    assert len(play.timeline) == 1
+    assert not play.frame().flags & FLAGS["waiting"]
+    decided.set()
+    while len(play.timeline) == 1:
+        steps(play, 1)
+    assert play.timeline[1].action == [1]
+
+
+def test_a_plan_for_a_moment_that_was_left_is_not_followed(play: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[Any] = []
+    monkeypatch.setattr(
+        play.scenery.mind, "plan", lambda state, *, key: planned.append(state) or np.array([0], np.int32)
+    )
+    say(play, "player", who="planner")
+    steps(play, 1)
+    say(play, "begin", origin="memory", number=3, row=0)
+    while len(play.timeline) == 1:
+        steps(play, 1)
+    assert len(planned) >= 2
+    assert planned[-1] is play.timeline[0].state
 
 
 def test_paused_is_paused(play: Session) -> None:
@@ -175,7 +213,16 @@ def test_a_slider_makes_a_branch_that_can_be_dreamt_on(play: Session) -> None:
     changed = play.timeline[play.at]
     assert changed.how == "edit"
     assert not play.playing
+    assert changed.branch == 1
     assert not np.array_equal(changed.state.deter, play.timeline[3].state.deter)
+    play.frame()
+    for value in (1.0, -1.0, -2.0):  # drawn on: where it ends counts
+        say(play, "turn", dial=0, value=value)
+    assert len(play.timeline) == 5
+    changed = play.timeline[play.at]
+    assert changed.state.deter[play._dials[0]["place"]] == -2.0
+    rows = play.frame().rows
+    assert rows[:, COLUMN["moment"]].tolist() == [changed.number], "its numbers are said again"
     steps(play, 1)
     assert play.timeline[play.at].parent == changed.number
 

@@ -42,6 +42,19 @@ def test_steps_since_it_looked() -> None:
     assert (changed.dreamt, changed.depth) == (1, 5)
 
 
+def test_what_is_changed_by_hand_begins_a_branch_and_may_be_changed_again() -> None:
+    tree = grown()
+    changed = tree.add(3, "edit", None, "first", NONE)
+    assert (changed.branch, changed.depth) == (2, 3)
+    assert tree.is_last(changed.number)
+    again = tree.change(changed.number, "second", NONE + 1)
+    assert tree[changed.number] is again
+    assert (again.state, again.number, again.branch, again.dice) == ("second", 6, 2, changed.dice)
+    assert tree.add(again.number, "edit", None, "third", NONE).branch == 2, "of another slider"
+    assert tree.add(again.number + 1, "dream", NONE, None, NONE).branch == 2
+    assert not tree.is_last(again.number)
+
+
 def test_the_outline_has_a_picture_of_every_tip() -> None:
     about = grown().outline(4, lambda tip: f"picture {tip}")
     assert (about["at"], about["branch"]) == (4, 1)

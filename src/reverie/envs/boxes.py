@@ -5,6 +5,7 @@ what was in it before. Here every episode gets a new one. CarRacing is drawn by 
 """
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -14,12 +15,15 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.environment import World
 from reverie.envs.make import gym_make, wrapped
 
+LANDER = ("nothing", "left engine", "main engine", "right engine")
+
 
 def build(name: str, config: EnvironmentConfig, render: bool) -> World:
     env = Fresh(gym_make(name, config, render))
     if name.startswith("CarRacing-v"):
         return racing.painted(env, config)
-    return wrapped(env, config, limited=True)
+    labels = {"action": LANDER} if name.startswith("LunarLander-v") else {}
+    return replace(wrapped(env, config, limited=True), labels=labels)
 
 
 class Fresh(gymnasium.Wrapper[Any, Any, Any, Any]):

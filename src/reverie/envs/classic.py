@@ -18,9 +18,9 @@ LABELS = {
         "observation": ("position", "velocity", "angle", "angular velocity"),
         "action": ("left", "right"),
     },
-    "Pendulum": {"observation": ("cos angle", "sin angle", "angular velocity")},
+    "Pendulum": {"observation": ("cos angle", "sin angle", "angular velocity"), "action": ("torque",)},
     "MountainCar": {"observation": ("position", "velocity"), "action": ("left", "coast", "right")},
-    "MountainCarContinuous": {"observation": ("position", "velocity")},
+    "MountainCarContinuous": {"observation": ("position", "velocity"), "action": ("push",)},
     "Acrobot": {
         "observation": ("cos 1", "sin 1", "cos 2", "sin 2", "angular velocity 1", "angular velocity 2"),
         "action": ("left", "none", "right"),

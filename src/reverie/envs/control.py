@@ -55,7 +55,10 @@ class Control(gymnasium.Env[Any, Any]):
         self.suite = suite.load(domain, task, task_kwargs={"random": 0})
         self.suite.physics.model.vis.quality.shadowsize = 0
         self.render_mode = "rgb_array"
+        model = self.suite.physics.model
+        motors = tuple(model.id2name(number, "actuator") for number in range(model.nu))
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / self.suite.control_timestep())}
+        self.metadata |= {"labels": {"action": motors}} if all(motors) else {}
         self.camera, self.side = camera or CAMERAS.get(domain, 0), side
         shown: dict[str, gymnasium.Space[Any]] = {
             name: _box(np.shape(entry)) for name, entry in self.suite.observation_spec().items()

@@ -43,7 +43,10 @@ def headless(render: bool) -> None:
 
 
 def build(name: str, config: EnvironmentConfig, render: bool) -> World:
-    world = wrapped(_simulator(name, config, render), config, limited=True)
+    env: Any = _simulator(name, config, render)
+    model = env.unwrapped.model
+    motors = tuple(model.actuator(number).name for number in range(model.nu))
+    world = replace(wrapped(env, config, limited=True), labels={"action": motors} if all(motors) else {})
     return world if config.pixels else replace(world, draw=_drawing(name, config))
 
 

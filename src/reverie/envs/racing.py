@@ -19,6 +19,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.environment import Env, World
 from reverie.envs.make import wrapped
 
+ACTIONS = ("steer", "gas", "brake")
 MARGIN = 4.0
 """Pixels beyond the screen that count as in view, for coordinates are rounded and edges smoothed."""
 
@@ -26,7 +27,7 @@ MARGIN = 4.0
 def painted(env: Env, config: EnvironmentConfig) -> World:
     """CarRacing with the common wrappers, drawn by a `Painter`."""
     painter = Painter(env.unwrapped)
-    world = wrapped(env, config, limited=True)
+    world = replace(wrapped(env, config, limited=True), labels={"action": ACTIONS})
     return world if config.pixels else replace(world, env=Seen(world.env, painter))
 
 

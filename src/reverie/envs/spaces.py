@@ -29,7 +29,7 @@ class Conversion:
     Args:
         observation: the environment's observation space.
         action: its action space.
-        labels: names of elements by observation name, and of the choices under `action`.
+        labels: names of elements by observation name; under `action` of its elements, or of its choices.
         side: larger images are resized to this; 0 leaves them.
         gray: colour images lose their colour.
         rows: images lose what is below so many rows from their top; 0 leaves them.
@@ -56,7 +56,10 @@ class Conversion:
             raise UserError(f"Nothing in the observation space can be learned from: {observation}.")
         spec = _action_spec(action)
         names = labels.get("action", ())
-        if spec.kind == "discrete" and len(spec.classes) == 1 and len(names) == spec.classes[0]:
+        named = (
+            spec.shape if spec.kind == "continuous" else spec.classes
+        )  # its elements, or the choices of its only one
+        if names and named == (len(names),):
             spec = replace(spec, labels=names)
         self.spaces = Spaces(observation=specs, action=spec)
 

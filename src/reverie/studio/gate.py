@@ -176,9 +176,14 @@ def token_of(query: bytes) -> str:
     return values[0] if len(values) == 1 else ""
 
 
+def user_folder() -> Path:
+    """What this user keeps that belongs to no run."""
+    return compilation.folder().parent / "studio"
+
+
 def user_key(folder: Path | None = None) -> bytes:
     """The key of this user: 32 random bytes that nobody else can read, made when first needed."""
-    folder = folder or compilation.folder().parent / "studio"
+    folder = folder or user_folder()
     path = folder / "key"
     if not path.is_file() or path.stat().st_size != 32:
         durable.make_folder(folder)

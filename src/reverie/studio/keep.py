@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -25,9 +25,11 @@ from reverie.errors import UserError
 from reverie.evaluate import video
 from reverie.evaluate.film import DREAM, REALITY, Panel, compose, fit
 from reverie.run import exported, manifest
+from reverie.studio.gate import user_folder
 from reverie.studio.pictures import png
 from reverie.studio.scenery import as_pixels
 from reverie.studio.session import Session
+from reverie.studio.shelf import id_of
 from reverie.studio.timeline import Moment
 from reverie.studio.wire import HOWS
 
@@ -75,8 +77,17 @@ def log(session: Session) -> dict[str, Any]:
     }
 
 
-def follow(session: Session, content: bytes) -> int | None:
-    """Replays a log in place of the play that was; the first step that came out otherwise, or None."""
+class Followed(NamedTuple):
+    """What came of replaying a log."""
+
+    differs: int | None
+    """The first step that came out otherwise; None: none."""
+    played: str
+    """Where it was played, if elsewhere: another run, or this one at another step."""
+
+
+def follow(session: Session, content: bytes) -> Followed:
+    """Replays a log in place of the play that was, beside reality where that is in view."""
     try:
         found = objects.parse(content)
         if found.get("format") != FORMAT:
@@ -97,7 +108,10 @@ def follow(session: Session, content: bytes) -> int | None:
         moment = session.add(*step)
         if wrong is None and digest(moment.state) != digests[place]:
             wrong = place
-    return wrong
+    session.handle({"type": "view", "what": session.view})  # reality goes the same way
+    here = {"run": session.scenery.run.name, "step": session.scenery.agent.step}
+    there = {name: found.get(name) for name in here}
+    return Followed(wrong, "" if there == here else f"it was played in {there['run']} as of step {there['step']}")
 
 
 def experience(session: Session, folder: Path) -> dict[str, Any]:
@@ -123,9 +137,9 @@ def experience(session: Session, folder: Path) -> dict[str, Any]:
 
 
 def folder_of(session: Session) -> Path:
-    """Where moments of a run are kept; of weights, which may not be ours to write to, where we stand."""
+    """Where moments of a run are kept: with it; of weights, which may not be ours to write to, in the user's cache."""
     run = session.scenery.run
-    return (Path.cwd() / run.name if exported.is_one(run) else run) / "media" / "moments"
+    return user_folder() / "moments" / id_of(run) if exported.is_one(run) else run / "media" / "moments"
 
 
 def share(session: Session) -> str:
@@ -136,7 +150,7 @@ def share(session: Session) -> str:
     return name
 
 
-def shared(session: Session, asked: bytes) -> int | None:
+def shared(session: Session, asked: bytes) -> Followed:
     """Goes to a moment that was shared."""
     name = asked.decode("ascii", errors="replace")
     path = folder_of(session) / f"{name}.json"
@@ -186,10 +200,12 @@ def _films(session: Session, path: list[Moment]) -> np.ndarray:
         columns.append((pictures, "dream", DREAM))
     beside = session.reality
     if session.view != "dream" and beside is not None:
-        pictures = [beside.picture(step, session.timeline) if step in beside else None for step in path]
-        last = next((it for it in pictures if it is not None), None)
-        for place, picture in enumerate(pictures):  # beyond its end reality stays as it was
-            last = pictures[place] = last if picture is None else picture
+        known = [step for step in session.timeline.path(path[0].number) if step in beside]
+        last = beside.picture(known[-1], session.timeline) if known else None
+        pictures = list[np.ndarray | None]()
+        for step in path:  # beyond its end reality stays as it was
+            last = beside.picture(step, session.timeline) if step in beside else last
+            pictures.append(last)
         columns.append((pictures, "reality", REALITY))
     if any(picture is None for pictures, _, _ in columns for picture in pictures):
         raise UserError("there is no picture to keep: this world is drawn as numbers.")

@@ -13,6 +13,7 @@ Models are in processes of their own (`host`, `stage`). Runs go by ids (`shelf`)
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -213,7 +214,7 @@ class Studio:
                 text = self.shelf.hushed(str(error)) or "it took too long to load."
                 await socket.send_json({"type": "ended", "text": text})
                 await socket.close(4404)
-        except (WebSocketDisconnect, RuntimeError):  # it has gone
+        except (WebSocketDisconnect, RuntimeError, asyncio.CancelledError):  # it has gone, or the studio ends
             pass
         finally:
             self._connections[cookie] -= 1
@@ -288,4 +289,5 @@ def serve(app: Gate, listening: socket.socket) -> None:
         ws_per_message_deflate=False, h11_max_incomplete_event_size=HEAD["bytes"], timeout_keep_alive=5,
         timeout_graceful_shutdown=2, lifespan="on",
     )  # fmt: skip
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "Cancel %s running" not in str(record.msg))
     uvicorn.Server(config).run(sockets=[listening])

@@ -22,6 +22,7 @@ from reverie.studio import mind
 from reverie.studio.beside import Beside, Seen, reality_of
 from reverie.studio.mind import Shown
 from reverie.studio.pictures import numbers_pane, pane, thumbnail
+from reverie.studio.player import Player
 from reverie.studio.reality import Reality
 from reverie.studio.scenery import Scenery
 from reverie.studio.timeline import Moment, Timeline
@@ -31,8 +32,6 @@ IDLE = 600.0
 """Seconds without a word from the page after which a play pauses."""
 VISITED = 400
 """Moments whose states say which latents vary."""
-CHANCE = 0.15
-"""How often random play chooses anew."""
 
 
 class Session:
@@ -48,12 +47,11 @@ class Session:
         self.scenery, self.tell = scenery, tell
         self.playing, self.over, self.waiting, self.eyes = True, False, False, False
         self.view, self.speed, self.horizon = "dream", 1.0, 0
-        self.who = "both" if scenery.mind.has_agent else "person"
+        self.player = Player(scenery)
         self.temperature = scenery.mind.temperature
         self.dirty = self.whole = True
         """Whether something is to be shown; whether with the numbers of the whole line."""
         self._heard = time.monotonic()
-        self._held, self._tapped = list[str](), list[str]()
         self._input = self._frames = self._micros = 0
         self._reality: Reality | None = None
         self.begin({"origin": "memory" if scenery.no_reality else "world", "number": seed, "row": 0})
@@ -73,8 +71,8 @@ class Session:
         """The server's business."""
 
     def _on_input(self, seq: int, held: list[str]) -> None:
-        self._tapped += [id for id in held if id not in self._held and id not in self._tapped]
-        self._held, self._input = held, seq
+        self.player.hold(held)
+        self._input = seq
 
     def _on_play(self, on: bool) -> None:
         self.playing, self.over, self.dirty = on, False, True
@@ -84,11 +82,7 @@ class Session:
         self._advance(self._chosen(insist=True))
 
     def _on_player(self, who: str) -> None:
-        if who in ("agent", "both") and not self.scenery.mind.has_agent:
-            raise UserError("this method's agent does not act on the states of its model, so it cannot act in a dream.")
-        if who == "planner" and not self.scenery.mind.has_planner:
-            raise UserError("there is nothing to plan for: the model has no reward head.")
-        self.who = who
+        self.player.become(who)
 
     def _on_view(self, what: str) -> None:
         if what != "dream":
@@ -140,7 +134,10 @@ class Session:
             raise UserError("there is no such slider; open them again.")
         now, where, self.playing = self.timeline[self.at], self._dials[dial], False
         shown = self.scenery.mind.read(mind.turned(now.state, where, value))
-        self._arrive(now, "edit", None, shown)
+        if now.how == "edit" and self.timeline.is_last(now.number):  # turned further: only where it ends counts
+            self._change(now, shown)
+        else:
+            self._arrive(now, "edit", None, shown)
 
     def _on_begin(self, origin: str, number: int, row: int) -> None:
         self.begin({"origin": origin, "number": number, "row": row})
@@ -202,6 +199,8 @@ class Session:
         if time.monotonic() - self._heard > IDLE:
             self._pause("Paused: nobody has touched anything for ten minutes.")
             return
+        if self.player.thinks(self.timeline[self.at], self._dice):
+            return
         action = self._chosen()
         self.dirty |= self.waiting != (action is None)
         self.waiting = action is None
@@ -209,29 +208,12 @@ class Session:
 
     def _chosen(self, *, insist: bool = False) -> np.ndarray | None:
         """What is done now; None: the world waits for a key."""
-        held = self._held + [id for id in self._tapped if id not in self._held]
-        self._tapped = []
-        now, mind_ = self.timeline[self.at], self.scenery.mind
-        key = jr.fold_in(jr.fold_in(self._key, len(self.timeline)), 7)
-        who = self.who if self.who != "both" else "person" if held else "agent"
-        if who == "agent":
-            return mind_.act(now.state, key=key)
-        if who == "planner":
-            return mind_.plan(now.state, key=key)
-        if who == "random":
-            return self._erratic(now, key)
-        action = self.scenery.controls.action(held)
-        return self._erratic(now, key) if action is None and insist else action
+        return self.player.choice(self.timeline[self.at], self._dice, insist=insist)
 
-    def _erratic(self, now: Moment, key: Any) -> np.ndarray:
-        """What was done before, mostly; else something drawn evenly."""
-        draw = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
-        spec = self.scenery.spec
-        if now.action is not None and draw.random() > CHANCE:
-            return now.action
-        if spec.kind == "continuous":
-            return draw.uniform(-1, 1, spec.shape).astype(spec.dtype)
-        return draw.integers(0, spec.classes).astype(spec.dtype)
+    @property
+    def _dice(self) -> Any:
+        """Of the next choice."""
+        return jr.fold_in(jr.fold_in(self._key, len(self.timeline)), 7)
 
     def _advance(self, action: np.ndarray | None) -> None:
         """One step with an action; nothing happens without."""
@@ -265,7 +247,7 @@ class Session:
         if self.reality is not None and seen is not None:
             self.reality.note(moment, seen)
         self._rows[moment.number] = self._row(moment, shown)
-        follows = self._line[-1] == now.number
+        follows = self._line[-1] == now.number and moment.branch == now.branch
         self.at, self.dirty, self._now = moment.number, True, (moment.number, shown)
         if follows:
             self._line.append(moment.number)
@@ -273,6 +255,14 @@ class Session:
             self._turn_to(moment.number)
         self._judge(moment)
         return moment
+
+    def _change(self, now: Moment, shown: Shown) -> None:
+        """Another state at the last moment of the line."""
+        moment = self.timeline.change(now.number, shown.state, shown.numbers)
+        self._rows[moment.number], self._now = self._row(moment, shown), (moment.number, shown)
+        self._thumbs.pop(moment.number, None)
+        self._sent, self.dirty = min(self._sent, len(self._line) - 1), True
+        self._judge(moment)
 
     def _end(self, shown: Shown, seen: Seen | None) -> None:
         """Whether it is over here, and why."""

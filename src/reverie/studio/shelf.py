@@ -138,8 +138,9 @@ class Shelf:
                 "ended": "terminated" if episode.terminated else "truncated" if episode.whole else "cut",
             }
             for number, episode in enumerate(found)
+            if episode.length  # weights keep beginnings alone
         ]
-        return _plain({"count": len(found), "episodes": listed[-EPISODES:][::-1]})
+        return _plain({"count": len(listed), "episodes": listed[-EPISODES:][::-1]})
 
     def episode(self, id: str, number: int) -> dict[str, Any]:
         """The numbers of one, and whether it has pictures."""

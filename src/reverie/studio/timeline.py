@@ -8,7 +8,7 @@ States are small, pictures are not: those are decoded again. Free of jax.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,6 @@ class Moment:
     """float32: what the heads say (`mind.NUMBERS`)."""
     dreamt: int
     """Steps since the state last looked."""
-    turned: tuple[int, float] | None = None
-    """Of one that was changed by hand: which dial, and to what."""
 
 
 class Timeline:
@@ -69,12 +67,15 @@ class Timeline:
 
     def add(
         self, parent: int, how: str, action: np.ndarray | None, state: Any, numbers: np.ndarray, *,
-        temperature: float = 1.0, dice: int | None = None, turned: tuple[int, float] | None = None,
+        temperature: float = 1.0, dice: int | None = None,
     ) -> Moment:  # fmt: skip
-        """A moment after another one: on its branch, if it is the first to follow, else on a branch of its own."""
+        """A moment after another one: on its branch, if it is the first to follow, else on a branch of its own.
+
+        What is changed by hand begins a branch too.
+        """
         assert how in HOWS
         number, before = len(self.moments), self.moments[parent] if parent >= 0 else None
-        if before is None or parent in self._children:
+        if before is None or parent in self._children or (how == "edit" and before.how != "edit"):
             branch = len(self.branches)
             self.branches.append((parent, number))
         else:
@@ -85,10 +86,20 @@ class Timeline:
         dreamt = before.dreamt + (how == "dream") if before is not None and how in ("dream", "edit") else 0
         moment = Moment(
             number, parent, branch, depth, how, action, number if dice is None else dice, temperature, state, numbers,
-            dreamt, turned,
+            dreamt,
         )  # fmt: skip
         self.moments.append(moment)
         return moment
+
+    def is_last(self, number: int) -> bool:
+        """Whether nothing follows it."""
+        return number not in self._children
+
+    def change(self, number: int, state: Any, numbers: np.ndarray) -> Moment:
+        """Another state in place of a moment's that nothing follows."""
+        assert self.is_last(number)
+        self.moments[number] = replace(self.moments[number], state=state, numbers=numbers)
+        return self.moments[number]
 
     def path(self, number: int) -> list[Moment]:
         """From the first moment to this one."""

@@ -58,12 +58,11 @@ export function sparkline(canvas, values, tone) {
 }
 
 // The strip: what happened along the line, with the moment and where the dream parted from reality.
-export function strip(canvas, line, at, parted) {
+export function strip(canvas, line, at, parted, beside) {
   const { paint, width, height } = fitted(canvas);
-  const count = Math.max(line.length, 60);
+  const count = line.length;
   const x = (index) => (width * (index + 0.5)) / count;
   const has = (name) => line.some((row) => Number.isFinite(row[name]));
-  const beside = has("pixel");
   const lower = height * 0.66;
   paint.lineJoin = "round";
   if (beside) {
@@ -161,8 +160,8 @@ function cells(canvas, values, tone) {
 
 const TONES = ["--dream", "--reality", "--warm", "--bad", "--blue", "--soft"];
 
-// Curves of one metric, of one run or several; the pointer reads them.
-export function curves(canvas, lines) {
+// Curves of one metric, of one run or several, with a mark at one place.
+export function curves(canvas, lines, at = null) {
   const { paint, width, height } = fitted(canvas);
   const [left, bottom] = [44, 18];
   const xs = extent(lines.flatMap((line) => line.x));
@@ -203,6 +202,9 @@ export function curves(canvas, lines) {
       paint.fill();
     }
   });
+  if (at === null) return;
+  paint.fillStyle = colour("--ink");
+  paint.fillRect(x(at) - 0.75, 0, 1.5, height - bottom);
 }
 
 export const tone = (index) => TONES[index % TONES.length];

@@ -48,13 +48,18 @@ export function card(title, ...children) {
 }
 
 export function toast(text, kind = "note") {
+  if ([...document.getElementById("toasts").children].some((box) => box.textContent === text)) return;
   const box = h("p", { class: `toast ${kind}` }, text);
   document.getElementById("toasts").append(box);
   setTimeout(() => box.remove(), kind === "trouble" ? 9000 : 5000);
 }
 
+export class Unanswered extends Error {}
+
 export async function getJSON(path) {
-  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  const answer = await fetch(path, { headers: { accept: "application/json" } }).catch(() => {
+    throw new Unanswered("The studio does not answer.");
+  });
   if (!answer.ok) throw new Error(await said(answer));
   return answer.json();
 }

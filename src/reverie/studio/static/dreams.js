@@ -21,7 +21,7 @@ export function dreams(panel, ids) {
   const picture = h("img", { alt: "Reality, and the dreams beside it", hidden: true });
   const names = h("p", { class: "hint" });
   panel.replaceChildren(h("p", { class: "hint" }, ids.length > 1
-    ? "All watch 16 steps of the same episode, then dream on with its actions, as of the same step."
+    ? "All watch 16 steps of the same episode, then dream on with its actions, as of the same step; newest is each one's own."
     : "It watches 16 steps of an episode, then dreams on with its actions, as of the steps that are chosen (up to six)."),
   names, steps, episode, h("figure", { class: "film" }, picture, hint));
   let found = [];
@@ -80,7 +80,8 @@ export function dreams(panel, ids) {
     const worlds = new Set(found.map((one) => one.world));
     if (worlds.size > 1 || !episodes.length || found.some((one) => !one.steps.length)) {
       hint.textContent = worlds.size > 1 ? "These runs live in different worlds, so their dreams cannot be compared."
-        : !episodes.length ? `${found[0].run} keeps no episode that could be watched.` : "Not all of them have saved something yet.";
+        : !episodes.length ? `${found[0].run} keeps no episode that could be watched.`
+          : "Not all of them have saved what they had learned at such steps (weights and vmc do not).";
       return;
     }
     page.known = known;
@@ -90,7 +91,7 @@ export function dreams(panel, ids) {
       episode.replaceChildren(...episodes.slice(0, 50).map((it) => h("option", { value: it.number, selected: it === longest },
         `episode ${it.number} of ${found[0].run}: ${short(Number(it.score.toFixed(2)))} in ${it.length} steps`)));
     }
-    if (!chosen.size) chosen = new Set(ids.length > 1 ? options().slice(-1) : spread(found[0].steps));
+    if (!chosen.size) chosen = new Set(ids.length > 1 ? options().slice(-2, -1).concat(options()).slice(0, 1) : spread(found[0].steps));
     offer();
     show();
   }, 10000);

@@ -2,9 +2,13 @@
 import { choice, h, toast } from "/static/dom.js";
 
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Space: "space" };
+const SIGNS = { Period: ".", Comma: "," };
 const PAD = { 12: "ArrowUp", 13: "ArrowDown", 14: "ArrowLeft", 15: "ArrowRight", 0: "Space", 1: "KeyZ", 2: "KeyX" };
 
-export const keyName = (code) => NAMES[code] || code.replace(/^(Key|Digit)/, "").toLowerCase();
+export const SHORTCUTS = { KeyP: "play, pause", Period: "one step", Comma: "one step back", KeyR: "begin again", KeyV: "next view",
+  KeyE: "eyes open or closed", KeyB: "branches" };
+
+export const keyName = (code) => NAMES[code] || SIGNS[code] || code.replace(/^(Key|Digit)/, "").toLowerCase();
 
 export class Hands {
   constructor(world, controls, onchange) {
@@ -64,13 +68,22 @@ export class Hands {
   }
 
   remembered() {
-    const given = {};
-    for (const control of this.controls) for (const code of control.keys) given[code] = control.id;
     try {
-      return JSON.parse(localStorage.getItem(`keys ${this.world}`)) || given;
+      return JSON.parse(localStorage.getItem(`keys ${this.world}`)) || this.given();
     } catch {
-      return given;
+      return this.given();
     }
+  }
+
+  given() {
+    return Object.fromEntries(this.controls.flatMap((control) => control.keys.map((code) => [code, control.id])));
+  }
+
+  reset() {
+    this.release();
+    this.keys = this.given();
+    localStorage.removeItem(`keys ${this.world}`);
+    this.controls.forEach((control) => this.label(control));
   }
 
   // The next click on a control and the next key belong together.
@@ -78,7 +91,7 @@ export class Hands {
     this.learning = on ? "" : null;
     this.element.classList.toggle("learning", on);
     for (const control of this.controls) control.button.classList.remove("asked");
-    if (on) toast("Choose an action, then press its key. Done with the same button.");
+    if (on) toast("Choose an action, then press its key; Delete takes its keys away. Done with the same button.");
   }
 
   learn(id) {
@@ -87,18 +100,21 @@ export class Hands {
   }
 
   key(event, down) {
-    const typing = event.target.closest?.("input:not([type=range]), textarea, select");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const own = event.target.closest?.("input, textarea, select");
+    if (own || event.ctrlKey || event.metaKey || event.altKey) return;
     if (this.learning !== null) {
       if (!down || !this.learning || event.code === "Tab" || event.code === "Enter") return;
       event.preventDefault();
-      this.keys[event.code] = this.learning;
+      if (event.code === "Delete" || event.code === "Backspace")
+        this.keys = Object.fromEntries(Object.entries(this.keys).filter(([, id]) => id !== this.learning));
+      else this.keys[event.code] = this.learning;
+      if (event.code in SHORTCUTS) toast(`${keyName(event.code)} no longer means: ${SHORTCUTS[event.code]}.`);
       localStorage.setItem(`keys ${this.world}`, JSON.stringify(this.keys));
       this.controls.forEach((control) => this.label(control));
       return;
     }
     const id = this.keys[event.code];
-    if (id === undefined || event.target.closest?.("[data-own-keys]")) return;
+    if (id === undefined) return;
     event.preventDefault();
     if (!event.repeat) this.hold(id, event.code, down);
   }

@@ -1,7 +1,7 @@
 // Where one is: #/ the runs, #/run/ID one of them, #/compare/ID,ID several, #/play/ID its dream, #/play/ID/MOMENT there.
 import { h, toast } from "/static/dom.js";
 import { Play } from "/static/play.js";
-import { compare, list, run } from "/static/runs.js";
+import { compare, list, nothing, run } from "/static/runs.js";
 
 const main = document.getElementById("main");
 let current = null;
@@ -14,7 +14,8 @@ function open() {
   main.className = where || "list";
   main.ondrop = main.ondragover = null;
   const pages = { play: () => new Play(main, id, more), run: () => run(main, id), compare: () => compare(main, id.split(",")) };
-  current = (pages[where] || (() => list(main)))();
+  const known = /^[0-9a-f]{16}(,[0-9a-f]{16})*$/.test(id || "");
+  current = where && !(pages[where] && known) ? (nothing(main, "There is no such page here."), null) : (pages[where] || (() => list(main)))();
   window.studio = current; // for the tests, and for the curious
 }
 

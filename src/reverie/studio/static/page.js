@@ -1,5 +1,9 @@
+import { Unanswered } from "/static/dom.js";
+
 // A part of the page that is read again and again while it is open.
 const EVERY = 2500;
+
+const said = (text) => (document.getElementById("status").textContent = text);
 
 export class Page {
   constructor(read, every = EVERY) {
@@ -7,7 +11,13 @@ export class Page {
     this.redraw = () => {};
     const again = async () => {
       if (!this.open) return;
-      if (!document.hidden) await read(this);
+      try {
+        if (!document.hidden) await read(this);
+        said("");
+      } catch (error) {
+        if (!(error instanceof Unanswered)) throw error;
+        said("The studio does not answer; trying again …");
+      }
       this.timer = setTimeout(again, every);
     };
     again();

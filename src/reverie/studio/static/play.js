@@ -1,7 +1,7 @@
 // The player: the dream, reality beside it, the strip of what happened, the tree of branches, and all that steers.
 import { bars, sparkline, strip } from "/static/charts.js";
 import { card, choice, h, icon, post, save, short, toast } from "/static/dom.js";
-import { Hands, players } from "/static/hands.js";
+import { Hands, SHORTCUTS, keyName, players } from "/static/hands.js";
 import { Wire } from "/static/wire.js";
 
 const NUMBERS = {
@@ -17,10 +17,11 @@ const HINTS = {
   latent: "How far the dream's state is from the one the model would have had it looked",
 };
 const RECENT = 240;
+const LASTING = ["player", "view", "temperature", "speed", "horizon", "eyes"]; // said again to a studio that was started anew
 
 export class Play {
   constructor(root, run, moment) {
-    Object.assign(this, { root, run, asked: moment, line: [], at: 0, parted: null, seq: 0, sent: new Map(),
+    Object.assign(this, { root, run, asked: moment, settings: new Map(), line: [], at: 0, parted: null, seq: 0, sent: new Map(),
       latencies: [], stamps: [], view: "dream", who: "both", playing: true, panes: {} });
     root.replaceChildren(h("div", { class: "loading", role: "status" }, h("span", { class: "moon big" }),
       h("p", { id: "loading" }, "Opening …")));
@@ -29,6 +30,7 @@ export class Play {
     });
     this.shortcuts = (event) => this.shortcut(event);
     addEventListener("keydown", this.shortcuts);
+    root.onpointerup = ({ target }) => target.matches?.("input[type=range], input[type=checkbox]") && target.blur();
     this.hidden = () => document.hidden && this.playing && this.wire.say({ type: "play", on: false });
     document.addEventListener("visibilitychange", this.hidden);
     this.redraw = () => this.draw();
@@ -39,6 +41,7 @@ export class Play {
   close() {
     this.wire.close();
     this.hands?.close();
+    this.root.onpointerup = null;
     clearInterval(this.timer);
     removeEventListener("keydown", this.shortcuts);
     removeEventListener("resize", this.redraw);
@@ -46,6 +49,7 @@ export class Play {
   }
 
   say(type, more = {}) {
+    if (LASTING.includes(type)) this.settings.set(type, more);
     this.wire.say({ type, ...more });
   }
 
@@ -77,8 +81,7 @@ export class Play {
       this.build();
       if (this.asked) this.go(this.asked);
     } else {
-      for (const [type, more] of [["player", { who: this.who }], ["view", { what: this.view }]])
-        if (!resumed) this.say(type, more);
+      if (!resumed) for (const [type, more] of [...this.settings]) this.say(type, more);
       this.say("path");
     }
     document.getElementById("where").textContent = `${about.run} · ${about.world}`;
@@ -88,7 +91,10 @@ export class Play {
     this.parted = null;
     this.inWorld = origin === "world";
     this.note("");
-    if (!this.inWorld && this.views) this.chooseView("dream", false);
+    if (!this.inWorld && this.views) {
+      this.chooseView("dream", false);
+      for (const type of ["view", "horizon", "eyes"]) this.settings.delete(type);
+    }
     this.askTree();
   }
 
@@ -119,7 +125,10 @@ export class Play {
   async frame(frame, bytes) {
     if (!this.about) return;
     if (frame.whole) this.line = frame.rows;
-    else this.line.push(...frame.rows);
+    else for (const row of frame.rows) {
+      if (this.line.at(-1)?.moment === row.moment) this.line.pop(); // it was turned further
+      this.line.push(row);
+    }
     const now = performance.now();
     this.at = frame.moment;
     for (const pane of frame.panes) await this.paint(pane);
@@ -176,7 +185,7 @@ export class Play {
     this.who = about.agent ? "both" : "person";
     this.hands = new Hands(about.world, about.actions.controls, (held) => {
       this.seq += 1;
-      this.sent.set(this.seq, performance.now());
+      if (this.playing) this.sent.set(this.seq, performance.now()); // else no picture follows
       this.say("input", { seq: this.seq, held });
     });
     for (const kind of ["dream", "reality"]) {
@@ -209,7 +218,7 @@ export class Play {
           this.iconButton("back", "One step back (,)", () => this.stepBack()),
           this.playButton,
           this.iconButton("step", "One step (.)", () => this.say("step")), speed, this.hands.element),
-        h("div", { class: "time", "data-own-keys": true }, this.strip, this.scrub),
+        h("div", { class: "time" }, this.strip, this.scrub),
         h("div", { class: "below" }, this.scrubbed, this.legend, this.partedNote), this.tree),
       h("aside", { class: "side", "aria-label": "Numbers and steering" }, this.numbers(), this.steering(), this.beginning(),
         this.latents(), this.keeping(), this.keys())));
@@ -245,11 +254,19 @@ export class Play {
       this.say("temperature", { value });
     };
     const horizon = h("select", { "aria-label": "Horizon", disabled: !about.reality,
-      onchange: () => (Number(horizon.value) && this.chooseView("both", false), this.say("horizon", { steps: Number(horizon.value) })) },
+      onchange: () => {
+        if (Number(horizon.value) && !this.isBeside()) return void (horizon.value = "0");
+        if (Number(horizon.value)) this.chooseView("both");
+        this.say("horizon", { steps: Number(horizon.value) });
+      } },
       [[0, "never looks up"], [1, "looks after 1 step"], [5, "looks after 5"], [15, "looks after 15"], [50, "looks after 50"],
         [200, "looks after 200"]].map(([value, text]) => h("option", { value }, text)));
     this.eyes = h("input", { type: "checkbox", role: "switch", disabled: !about.reality,
-      onchange: () => (this.eyes.checked && this.chooseView("both", false), this.say("eyes", { on: this.eyes.checked })) });
+      onchange: () => {
+        if (this.eyes.checked && !this.isBeside()) return void (this.eyes.checked = false);
+        if (this.eyes.checked) this.chooseView("both");
+        this.say("eyes", { on: this.eyes.checked });
+      } });
     return card("Steer the dream",
       h("label", { class: "row", title: "How wild the model's guess of the next state is" }, "Temperature", heat, shown),
       h("label", { class: "row" }, "Horizon", horizon),
@@ -264,9 +281,11 @@ export class Play {
     const step = h("label", { class: "row", hidden: true }, "at its step", row);
     const where = h("select", { "aria-label": "Begin with", onchange: () => (step.hidden = where.value !== "episode") },
       about.reality && h("option", { value: "world" }, "the world, by seed"),
-      h("option", { value: "memory" }, `one of ${about.beginnings} remembered beginnings`),
+      h("option", { value: "memory" }, `a beginning (of ${about.beginnings})`),
       about.episodes && h("option", { value: "episode" }, "a remembered episode"));
+    const whole = (input) => (input.value = Math.min(Number(input.max), Math.max(0, Math.round(Number(input.value) || 0))));
     this.restart = (next = false) => {
+      [number, row].forEach(whole);
       if (next) number.value = Number(number.value) + 1;
       this.say("begin", { origin: where.value, number: Number(number.value), row: Number(row.value) });
       this.say("play", { on: true });
@@ -290,7 +309,7 @@ export class Play {
 
   latents() {
     this.dials = h("div", { class: "dials" });
-    return card("Latent state", h("p", { class: "hint" }, "Turn what varies most, and see what it means. It is a branch."),
+    return card("Latent state", h("p", { class: "hint" }, "Turn what varies most, and see what it means. It begins a branch."),
       h("button", { type: "button", onclick: () => (this.say("play", { on: false }), this.say("dials")) }, "Show sliders"),
       this.dials);
   }
@@ -328,9 +347,9 @@ export class Play {
       remap.textContent = on ? "Done" : "Choose keys …";
       this.hands.teach(on);
     } }, "Choose keys …");
+    const reset = h("button", { type: "button", onclick: () => this.hands.reset() }, "Reset");
     const say = (keys, what) => h("div", { class: "key" }, h("kbd", {}, keys), h("span", {}, what));
-    return card("Keys", say("P", "play, pause"), say(".", "one step"), say(",", "one step back"), say("R", "begin again"),
-      say("V", "next view"), say("E", "eyes open or closed"), say("B", "branches"), h("div", { class: "buttons" }, remap));
+    return card("Keys", Object.entries(SHORTCUTS).map(([code, what]) => say(keyName(code).toUpperCase(), what)), h("div", { class: "buttons" }, remap, reset));
   }
 
   // ---------------------------------------------------------------------------------------------- what a person does
@@ -365,7 +384,14 @@ export class Play {
     if (row) this.say("seek", { moment: row.moment });
   }
 
+  // Whether there is a world beside this dream; says so if not.
+  isBeside() {
+    if (!this.inWorld) toast("This dream did not begin in the world, so there is no reality beside it. Begin in the world.", "trouble");
+    return this.inWorld;
+  }
+
   chooseView(view, tell = true) {
+    if (tell && view !== "dream" && !this.isBeside()) return;
     this.view = view;
     this.views.choose(view);
     this.panes.dream.figure.hidden = view === "reality";
@@ -381,6 +407,7 @@ export class Play {
   }
 
   choosePlayer(who) {
+    if (who === "planner") toast("The planner imagines 64 plans for every step; the first takes some seconds.");
     this.who = who;
     this.people.choose(who);
     this.say("player", { who });
@@ -401,9 +428,9 @@ export class Play {
 
   async follow(file) {
     await this.guarded(async () => {
-      const { steps, differs } = await (await post(`/api/plays/${this.play}/follow`, file)).json();
+      const { steps, differs, played } = await (await post(`/api/plays/${this.play}/follow`, file)).json();
       toast(differs === null ? `Replayed ${steps} steps: the same to the last bit.`
-        : `Replayed ${steps} steps: they differ from step ${differs} on (another machine, or other versions).`);
+        : `Replayed ${steps} steps: they differ from step ${differs} on (${played || "another machine, or other versions"}).`);
     });
   }
 
@@ -467,7 +494,8 @@ export class Play {
     const now = past.at(-1);
     for (const [name, spark] of Object.entries(this.sparks)) {
       const values = past.map((row) => row[name]);
-      spark.row.hidden = !values.some(Number.isFinite);
+      const beside = name === "pixel" || name === "latent";
+      spark.row.hidden = !values.some(Number.isFinite) || (beside && this.view === "dream");
       if (spark.row.hidden) continue;
       spark.value.textContent = short(Number(now[name].toPrecision(3)));
       sparkline(spark.canvas, values, spark.tone);
@@ -476,7 +504,7 @@ export class Play {
     this.scrub.value = place;
     this.scrub.setAttribute("aria-valuetext", `step ${now.depth} of ${this.line.at(-1).depth}`);
     this.scrubbed.textContent = `step ${now.depth} / ${this.line.at(-1).depth}`;
-    strip(this.strip, this.line, this.at, this.parted);
+    strip(this.strip, this.line, this.at, this.parted, this.view !== "dream");
     this.hands.doing(now.action);
     const how = ["began", "dreamt", "looked", "changed by hand"][now.how];
     this.panes.dream.note.querySelector(".step").textContent = how;
@@ -503,12 +531,10 @@ export class Play {
 
   drawTree({ branches, branch, at }) {
     this.tree.hidden = branches.length < 2;
-    const depth = new Map();
-    for (const it of branches) depth.set(it.branch, it.parent < 0 ? 0 : (depth.get(it.parent) ?? 0) + 1);
     const longest = Math.max(1, ...branches.map((it) => it.depth));
     const focused = this.tree.contains(document.activeElement) ? document.activeElement.dataset.branch : null;
     this.tree.replaceChildren(h("h2", {}, `${branches.length} branches`), h("ul", {}, branches.map((it) => {
-      const label = it.parent < 0 ? "the first" : `from step ${it.leaves}`;
+      const label = it.parent < 0 ? "1: from the beginning" : `${it.branch + 1}: from step ${it.leaves} of ${it.parent + 1}`;
       const limb = h("span", { class: "limb" });
       limb.style.marginLeft = `${(100 * it.leaves) / longest}%`;
       limb.style.width = `${Math.max(1, (100 * (it.depth - it.leaves)) / longest)}%`;

@@ -21,7 +21,7 @@ export function list(main) {
     h("p", {}, "Every run here has learned a world. Play what it dreams, beside reality, and see where the two part.")),
     h("div", { class: "buttons end" }, button), h("div", { class: "scroll" },
       h("table", { class: "runs" }, h("thead", {}, h("tr", {}, ["", "run", "method", "world", "steps", "score", "state", ""].map((name) =>
-        h("th", { scope: "col" }, name || h("span", { class: "unseen" }, "choose"))))), body)), empty);
+        h("th", { scope: "col", class: name === "steps" || name === "score" ? "right" : "" }, name || h("span", { class: "unseen" }, "choose"))))), body)), empty);
   return new Page(async () => {
     const entries = await getJSON("/api/runs");
     empty.hidden = entries.length > 0;
@@ -33,10 +33,17 @@ export function list(main) {
       h("td", {}, [it.method, it.size].filter(Boolean).join(" ")), h("td", {}, it.environment || ""),
       h("td", { class: "right" }, short(it.steps)), h("td", { class: "right" }, short(it.score)),
       h("td", {}, h("span", { class: `state ${it.state}` }, it.state)),
-      h("td", {}, it.method && it.method !== "played" && it.keeps
+      h("td", {}, mayPlay(it)
         && h("a", { class: "button", href: `#/play/${it.id}`, id: `play-${it.id}`, "aria-label": `Play ${it.run}` }, "Play")))));
     if (focused) document.getElementById(focused)?.focus();
   });
+}
+
+// What was only played has learned nothing, and what has saved nothing has no dream yet.
+const mayPlay = (it) => Boolean(it.method && it.method !== "played" && it.keeps);
+
+export function nothing(main, text) {
+  main.replaceChildren(h("div", { class: "loading", role: "alert" }, h("p", {}, text), h("p", {}, h("a", { href: "#/" }, "All runs"))));
 }
 
 export function run(main, id) {
@@ -46,11 +53,12 @@ export function run(main, id) {
   const views = tabbed(panel, [["curves", "Curves", () => curvesOf(panel, [id])], ["dreams", "Dreams", () => dreams(panel, [id])],
     ["media", "Films", () => media(panel, id)], ["episodes", "Episodes", () => episodes(panel, id)],
     ["settings", "Settings", () => settings(panel, [id])]]);
-  main.replaceChildren(h("div", { class: "head" }, title, state, h("a", { class: "button", href: `#/play/${id}` }, "Play its dream")),
-    views.tabs, panel);
+  const play = h("a", { class: "button", href: `#/play/${id}`, hidden: true }, "Play its dream");
+  main.replaceChildren(h("div", { class: "head" }, title, state, play), views.tabs, panel);
   const page = new Page(async () => {
     const about = (await getJSON("/api/runs")).find((it) => it.id === id);
-    if (!about) return;
+    if (!about) return nothing(main, "There is no such run here; it may have been moved.");
+    play.hidden = !mayPlay(about);
     title.textContent = about.run;
     state.textContent = about.state;
     state.className = `state ${about.state}`;
@@ -62,7 +70,7 @@ export function compare(main, ids) {
   const panel = h("div", { class: "panel" });
   const views = tabbed(panel, [["curves", "Curves", () => curvesOf(panel, ids)],
     ["dreams", "Dreams at equal steps", () => dreams(panel, ids)], ["settings", "Settings", () => settings(panel, ids)]]);
-  main.replaceChildren(h("h1", {}, "Side by side"), views.tabs, panel);
+  main.replaceChildren(h("div", { class: "head" }, h("h1", {}, "Side by side")), views.tabs, panel);
   return views;
 }
 
@@ -117,9 +125,11 @@ function media(panel, id) {
     if (page.names === String(names)) return;
     page.names = String(names);
     const shown = names.map((name, number) => [name, `/api/runs/${id}/media/${number}`]);
-    const still = shown.filter(([name]) => !name.endsWith(".mp4"));
-    panel.replaceChildren(...(still.length ? still.map(([name, source]) =>
-      h("figure", { class: "film" }, h("figcaption", {}, name), h("img", { src: source, alt: `${name} of this run`, loading: "lazy" })))
+    const alone = shown.filter(([name]) => !name.endsWith(".mp4") || !names.includes(name.replace(/mp4$/, "webp")));
+    panel.replaceChildren(...(alone.length ? alone.map(([name, source]) =>
+      h("figure", { class: "film" }, h("figcaption", {}, name), name.endsWith(".mp4")
+        ? h("video", { src: source, controls: true, loop: true, muted: true, "aria-label": `${name} of this run` })
+        : h("img", { src: source, alt: `${name} of this run`, loading: "lazy" })))
       : [h("p", { class: "hint" }, "No pictures yet: reverie film draws them.")]));
   }, 8000);
 }
@@ -128,12 +138,14 @@ function settings(panel, ids) {
   return new Page(async (page) => {
     if (page.done) return;
     const found = await Promise.all(ids.map((id) => getJSON(`/api/runs/${id}/config`)));
+    const runs = new Map((await getJSON("/api/runs")).map((it) => [it.id, it.run]));
     page.done = true;
     const names = [...new Set(found.flatMap((one) => Object.keys(one)))];
     const said = (one, name) => (Object.hasOwn(one, name) ? JSON.stringify(one[name]) : "–");
     const differs = (name) => new Set(found.map((one) => said(one, name))).size > 1;
     names.sort((a, b) => Number(differs(b)) - Number(differs(a)));
-    panel.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Settings" }, h("table", { class: "settings" }, h("tbody", {}, names.map((name) =>
+    panel.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Settings" }, h("table", { class: "settings" },
+      ids.length > 1 && h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "setting"), ids.map((id) => h("th", { scope: "col" }, runs.get(id) || "")))), h("tbody", {}, names.map((name) =>
       h("tr", { class: differs(name) ? "differs" : "" }, h("th", { scope: "row" }, name), found.map((one) => h("td", {}, said(one, name)))))))));
   }, 60000);
 }
@@ -146,10 +158,17 @@ function episodes(panel, id) {
     const { count, episodes: found } = await getJSON(`/api/runs/${id}/episodes`);
     if (page.count === count) return;
     page.count = count;
-    box.replaceChildren(h("p", { class: "hint" }, count ? `${count.toLocaleString("en")} episodes are kept; the newest ${found.length}:`
+    const some = found.length < count ? `; the newest ${found.length}:` : ":";
+    const open = (it) => {
+      page.openAt = it.number;
+      for (const chip of box.querySelectorAll(".chips button")) chip.setAttribute("aria-pressed", String(chip.dataset.number === String(it.number)));
+      return watch(viewer, id, it);
+    };
+    box.replaceChildren(h("p", { class: "hint" }, count ? `${count.toLocaleString("en")} episodes are kept${some} number, score, steps.`
       : "This run keeps no episodes."), h("div", { class: "chips" }, found.map((it) => h("button", { type: "button", title: it.ended,
-      onclick: () => watch(viewer, id, it) }, `${it.number}: ${short(Number(it.score.toFixed(2)))} in ${it.length}`))));
-    if (found.length && !viewer.childElementCount) watch(viewer, id, found[0]);
+      "data-number": String(it.number), "aria-pressed": String(page.openAt === it.number),
+      onclick: () => open(it) }, `${it.number}: ${short(Number(it.score.toFixed(2)))} in ${it.length}`))));
+    if (found.length && !viewer.childElementCount) open(found[0]);
   }, 10000);
 }
 
@@ -166,10 +185,12 @@ async function watch(viewer, id, { number, ended }) {
     said.textContent = `episode ${number}, ${ended} · step ${row} of ${about.rows - 1} · reward ${short(about.rewards[row])} · action ${about.actions[row]}`;
     if (about.pictures) await paint(canvas, `${path}/rows/${row}`);
     const lines = about.pictures || !vector ? [about.rewards] : vector[0].map((_, column) => vector.map((values) => values[column]));
-    curves(chart, lines.slice(0, 6).map((y) => ({ x: y.map((_, index) => index), y })));
+    curves(chart, lines.slice(0, 6).map((y) => ({ x: y.map((_, index) => index), y })), row);
   };
+  const names = about.pictures || !vector ? ["reward"] : vector[0].slice(0, 6).map((_, index) => `number ${index + 1}`);
+  const legend = h("p", { class: "legend" }, names.map((name, index) => h("span", { class: tone(index).slice(2) }, name)));
   slider.oninput = show;
-  viewer.replaceChildren(card(`Episode ${number}`, about.pictures && canvas, chart, slider, said));
+  viewer.replaceChildren(card(`Episode ${number}`, about.pictures && canvas, chart, slider, legend, said));
   await show();
 }
 

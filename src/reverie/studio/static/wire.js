@@ -52,7 +52,8 @@ export class Wire {
       Promise.resolve(this.heard.frame(frame, data.byteLength)).then(() => this.say({ type: "ack", frame: frame.number }));
     };
     this.socket.onclose = ({ code }) => {
-      if (this.closed || code === 4404) return this.heard.state("ended");
+      if (this.closed) return;
+      if (code === 4404) return this.heard.state("ended");
       this.heard.state("lost");
       setTimeout(() => this.closed || this.connect(), this.wait);
       this.wait = Math.min(5000, this.wait * 1.7);
