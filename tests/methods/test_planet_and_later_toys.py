@@ -26,7 +26,7 @@ EXPERIENCE = ExperienceConfig(
     environments=8, train_ratio=24.0, prefill=200, pretrain=1, capacity=20_000, gibibytes=1.0, dispatch=4
 )
 """One update per step of all environments."""
-SHAPE: dict[str, Any] = {"depth": 4, "units": 32, "batch": 32, "length": 6, "learning_rate": 1e-3, "epsilon": 1e-8}
+SHAPE: dict[str, Any] = {"depth": 4, "units": 32, "batch": 16, "length": 12, "learning_rate": 1e-3, "epsilon": 1e-8}
 GAUSSIAN = GaussianRSSMConfig(deter=32, hidden=32, stoch=4)
 RATES: dict[str, Any] = {"actor_rate": 1e-3, "critic_rate": 1e-3}
 LEARNERS = {

@@ -115,11 +115,12 @@ def test_the_head_s_layout():
     np.testing.assert_array_equal(mixture.log_std[1], [26, 27, 28, 29, 30])
 
 
-def test_a_reward_head_comes_last_and_adds_its_error():
-    """The mixture stays where it is, and (3 - 1)^2 / 2 is added to the loss."""
+def test_a_reward_head_adds_its_error_and_leaves_the_mixture_as_it_is():
+    """(3 - 1)^2 / 2 is added to the loss; all that both have begins with the same numbers."""
     plain, paid = (MDNRNN(2, 1, 4, ends=True, rewards=rewards, key=KEY) for rewards in (False, True))
-    paid = eqx.tree_at(lambda it: it.head.bias, paid, jnp.arange(32.0).at[31].set(1.0))
-    plain = eqx.tree_at(lambda it: it.head.bias, plain, jnp.arange(31.0))
+    paid = eqx.tree_at(lambda it: it.reward.bias, paid, jnp.ones(1))
+    for ours, theirs in ((plain.cell, paid.cell), (plain.head, paid.head)):
+        assert eqx.tree_equal(ours, theirs)
     mixture, same = paid.predict(paid.initial()), plain.predict(plain.initial())
     assert mixture.reward == 1
     assert same.reward is None
@@ -128,3 +129,18 @@ def test_a_reward_head_comes_last_and_adds_its_error():
     terms = losses(mixture, jnp.zeros(2), NO, jnp.asarray(3.0))
     np.testing.assert_allclose(terms["reward"], 2.0)
     assert terms.keys() - losses(same, jnp.zeros(2), NO, jnp.asarray(3.0)).keys() == {"reward"}
+
+
+def test_rewards_do_not_shape_what_is_remembered():
+    """The loss moves the reward's head alone; a plan's gradient still goes through it to the memory."""
+    model = MDNRNN(2, 1, 4, ends=True, rewards=True, key=KEY)
+    memory = model.advance(model.initial(), jnp.ones(2), jnp.ones(1), NO)
+
+    def loss(model, memory):
+        return losses(model.judged(memory), jnp.zeros(2), NO, jnp.asarray(3.0))["reward"]
+
+    moved, remembered = jax.grad(loss, argnums=(0, 1))(model, memory)
+    assert moved.reward.weight.any()
+    assert not any(leaf.any() for leaf in jax.tree.leaves((moved.cell, moved.head, remembered)))
+    assert jax.grad(lambda memory: model.predict(memory).reward)(memory).h.any()
+    assert model.judged(memory).reward == model.predict(memory).reward

@@ -6,13 +6,15 @@ Ha & Schmidhuber, arXiv 1803.10122, section 3 and appendix A.2; numbers as in th
     every latent j on its own: p(z'_j) = sum_k pi_jk N(mean_jk, exp(log_std_jk)^2)          5 Gaussians, one head on h'
     temperature tau:           pi ~ softmax(logits / tau),  z'_j = mean + exp(log_std) sqrt(tau) noise
     done head:                 the episode ends with z' where its logit is above 0 (not sampled)
-    reward head (ours):        the mean of the reward met with z', so that C can be evolved in dreams of any world
+    reward head (ours):        the mean of the reward met with z', so that C can be evolved in dreams of any world; it
+                               reads h' and its loss does not shape it: M is the same M with and without it
 
 loss of one step: -mean over latents of log p(z'_j), plus the cross-entropy of `done`, ends counting ten times, plus
 (r - mean)^2 / 2. The paper has no reward head: in its dream every step is worth 1.
 Elsewhere: the belief that strings V and M together (`models.vision_memory`), batches and Adam (`methods.vmc`).
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -65,12 +67,12 @@ class Mixture(eqx.Module):
 
 
 class MDNRNN(eqx.Module):
-    """The memory, and the head that turns it into a mixture."""
+    """The memory, the head that turns it into a mixture, and one for rewards."""
 
     cell: LSTM
     head: Dense
+    reward: Dense | None
     ends: bool = eqx.field(static=True)
-    rewards: bool = eqx.field(static=True)
 
     def __init__(
         self, latents: int, action: int, units: int, *, ends: bool, rewards: bool = False, key: PRNGKeyArray
@@ -78,8 +80,9 @@ class MDNRNN(eqx.Module):
         """`action` is the width of an action vector; with `ends` it predicts them, and is told of beginnings."""
         cell_key, head_key = jr.split(key)
         self.cell = LSTM(latents + action + ends, units, key=cell_key)
-        self.head = Dense(units, ends + 3 * GAUSSIANS * latents + rewards, key=head_key)
-        self.ends, self.rewards = ends, rewards
+        self.head = Dense(units, ends + 3 * GAUSSIANS * latents, key=head_key)
+        self.reward = Dense(units, 1, key=jr.fold_in(key, 2)) if rewards else None
+        self.ends = ends
 
     def initial(self) -> Recurrent:
         """Zeros."""
@@ -97,10 +100,16 @@ class MDNRNN(eqx.Module):
         """The mixture of the latent that comes next."""
         out = self.head(memory.h)
         done = out[0] if self.ends else None
-        reward = out[-1] if self.rewards else None
-        numbers = out[self.ends : len(out) - self.rewards].reshape(-1, 3 * GAUSSIANS)
-        logits, mean, log_std = jnp.split(numbers, 3, axis=-1)
+        reward = None if self.reward is None else self.reward(memory.h)[0]
+        logits, mean, log_std = jnp.split(out[self.ends :].reshape(-1, 3 * GAUSSIANS), 3, axis=-1)
         return Mixture(logits, mean, log_std, done, reward)
+
+    def judged(self, memory: Recurrent) -> Mixture:
+        """The same, where the reward head learns from what is remembered, and nothing of it learns from that head."""
+        mixture = self.predict(memory)
+        if self.reward is None:
+            return mixture
+        return replace(mixture, reward=self.reward(jax.lax.stop_gradient(memory.h))[0])
 
 
 def losses(

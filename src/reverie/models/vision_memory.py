@@ -125,7 +125,7 @@ def memory_losses(
     """
     along = lambda carry, previous, encoded, is_first, key: filter(world, carry, previous, encoded, is_first, key=key)
     views = jax.vmap(along)(carry, previous, encoded, is_first, jr.split(key, len(is_first)))
-    terms = over_time(mdn_rnn.losses)(over_time(world.memory.predict)(views.memory), views.z, terminated, reward)
+    terms = over_time(mdn_rnn.losses)(over_time(world.memory.judged)(views.memory), views.z, terminated, reward)
     known = (~is_first).astype(jnp.float32)
     means = {name: jnp.sum(known * term) / jnp.maximum(known.sum(), 1.0) for name, term in terms.items()}
     return means, jax.tree.map(lambda leaf: leaf[:, -1], views)
