@@ -1,9 +1,11 @@
 """The methods before DreamerV3 learn the worlds whose best return is known, each of which needs one faculty.
 
-As for DreamerV3 (`test_dreamer3_toys`): one config for each method, thresholds far above a random policy's and above
-every tempting wrong answer. PlaNet and Dreamer without noise would never see the arm that pays: they keep theirs while
-they collect, so that what they are judged by is a policy without it. PlaNet knows no ends (it predicts none, in the
-paper too), so that the world in which an end must be avoided is not one for it.
+As for DreamerV3 (`test_dreamer3_toys`): one config and one program for each method (the worlds of two actions; Delay asks
+for all that Bandit does), thresholds far above a random policy's and above every tempting wrong answer. What is judged is the policy that was learned, without the noise of collecting.
+
+Two cannot learn the world in which an end must be avoided, as their papers are. PlaNet predicts no ends. Dreamer
+follows the slope of what it predicts, by the choice: towards leaving the reward rises, and the probability of going on,
+near 1 or near 0 at either choice, is flat. DreamerV2 weighs choices by what they led to (REINFORCE), and learns it.
 """
 
 from pathlib import Path
@@ -26,7 +28,7 @@ EXPERIENCE = ExperienceConfig(
     environments=8, train_ratio=24.0, prefill=200, pretrain=1, capacity=20_000, gibibytes=1.0, dispatch=4
 )
 """One update per step of all environments."""
-SHAPE: dict[str, Any] = {"depth": 4, "units": 32, "batch": 16, "length": 12, "learning_rate": 1e-3, "epsilon": 1e-8}
+SHAPE: dict[str, Any] = {"depth": 4, "units": 32, "batch": 16, "length": 12, "learning_rate": 3e-3, "epsilon": 1e-8}
 GAUSSIAN = GaussianRSSMConfig(deter=32, hidden=32, stoch=4)
 RATES: dict[str, Any] = {"actor_rate": 1e-3, "critic_rate": 1e-3}
 LEARNERS = {
@@ -53,6 +55,11 @@ LEARNERS = {
     ),
 }  # fmt: skip
 EPISODES = 40
+CANNOT = {
+    "planet": "PlaNet predicts no ends, in the paper too",
+    "dreamer1": "Dreamer's gradient sees the slope of the reward, not the end that comes with it",
+}
+"""Who does not learn that leaving for 1 costs all that staying would have paid."""
 
 
 def learned(method: str, world: str, steps: int, folder: Path) -> float:
@@ -70,14 +77,13 @@ def learned(method: str, world: str, steps: int, folder: Path) -> float:
 @pytest.mark.parametrize(
     ("world", "steps", "threshold"),
     [
-        ("reverie/Bandit-v0", 3_000, 0.8),
         ("reverie/Delay-v0", 4_000, 0.8),
         ("reverie/End-v0", 6_000, 2.2),
-        ("reverie/Memory-v0", 10_000, 0.85),
+        ("reverie/Memory-v0", 12_000, 0.85),
     ],
 )
 def test_a_known_answer_world_is_learned(method: str, world: str, steps: int, threshold: float, tmp_path: Path) -> None:
-    if (method, world) == ("planet", "reverie/End-v0"):
-        pytest.skip("PlaNet predicts no ends, in the paper too")
+    if world == "reverie/End-v0" and method in CANNOT:
+        pytest.skip(CANNOT[method])
     assert toy.RANDOM[world] < 0.75 * threshold < threshold < toy.OPTIMAL[world]
     assert learned(method, world, steps, tmp_path) > threshold
