@@ -1,7 +1,7 @@
 """The methods before DreamerV3 learn the worlds whose best return is known, each of which needs one faculty.
 
-As for DreamerV3 (`test_dreamer3_toys`): thresholds far above a random policy's and above every tempting wrong answer. One
-config and one program for each method: Delay, of two actions as the others, asks for all that Bandit does. What is
+As for DreamerV3 (`test_dreamer3_toys`): thresholds far above a random policy's and above every tempting wrong answer.
+One config and one program for each method: Delay, of two actions as the others, asks for all that Bandit does. What is
 judged is the policy that was learned, without the noise of collecting.
 
 Two cannot learn the world in which an end must be avoided, as their papers are. PlaNet predicts no ends. Dreamer
