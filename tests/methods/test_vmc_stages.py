@@ -150,7 +150,7 @@ def test_a_replay_that_cannot_hold_the_frames_is_refused(tmp_path: Path) -> None
 def test_in_dreams_that_pay_c_learns_what_pays_in_the_world(tmp_path: Path) -> None:
     """The middle choice is worth 1, the others nothing; M has seen that at random, and C never was in the world."""
     config = replace(
-        DREAM, rewards=True, frames=400, memory_epochs=60.0, memory_rate=1e-2, generations=6, population=8, rollouts=4,
+        DREAM, rewards=True, frames=400, memory_epochs=60.0, memory_rate=1e-2, generations=12, population=8, rollouts=4,
         limit=5, experience=replace(EXPERIENCE, capacity=400),
     )  # fmt: skip
     run = train(tmp_path / "run", config)

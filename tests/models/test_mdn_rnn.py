@@ -131,16 +131,23 @@ def test_a_reward_head_adds_its_error_and_leaves_the_mixture_as_it_is():
     assert terms.keys() - losses(same, jnp.zeros(2), NO, jnp.asarray(3.0)).keys() == {"reward"}
 
 
-def test_rewards_do_not_shape_what_is_remembered():
-    """The loss moves the reward's head alone; a plan's gradient still goes through it to the memory."""
-    model = MDNRNN(2, 1, 4, ends=True, rewards=True, key=KEY)
-    memory = model.advance(model.initial(), jnp.ones(2), jnp.ones(1), NO)
+def test_so_much_of_the_gradient_of_rewards_reaches_what_is_remembered():
+    """With none of it, the loss moves the reward's head alone; a plan's gradient goes through the head all the same."""
 
-    def loss(model, memory):
-        return losses(model.judged(memory), jnp.zeros(2), NO, jnp.asarray(3.0))["reward"]
+    def gradients(shaping):
+        model = MDNRNN(2, 1, 4, ends=True, rewards=True, shaping=shaping, key=KEY)
+        memory = model.advance(model.initial(), jnp.ones(2), jnp.ones(1), NO)
 
-    moved, remembered = jax.grad(loss, argnums=(0, 1))(model, memory)
+        def loss(model, memory):
+            return losses(model.judged(memory), jnp.zeros(2), NO, jnp.asarray(3.0))["reward"]
+
+        assert jax.grad(lambda memory: model.predict(memory).reward)(memory).h.any()
+        np.testing.assert_allclose(model.judged(memory).reward, model.predict(memory).reward, rtol=1e-6)
+        return jax.grad(loss, argnums=(0, 1))(model, memory)
+
+    moved, remembered = gradients(0.0)
     assert moved.reward.weight.any()
     assert not any(leaf.any() for leaf in jax.tree.leaves((moved.cell, moved.head, remembered)))
-    assert jax.grad(lambda memory: model.predict(memory).reward)(memory).h.any()
-    assert model.judged(memory).reward == model.predict(memory).reward
+    whole, half = gradients(1.0)[1].h, gradients(0.5)[1].h
+    assert whole.any()
+    np.testing.assert_allclose(half, 0.5 * whole, rtol=1e-6)

@@ -83,7 +83,9 @@ def test_reality_goes_the_way_of_a_log_that_is_replayed_beside_it(cartpole: Scen
     assert [pane.kind for pane in other.frame().panes] == ["dream", "reality"]
 
 
-def test_a_still_beyond_the_end_of_reality_shows_its_last_picture(cartpole: Scenery) -> None:
+def test_beyond_the_end_of_reality_its_last_picture_is_shown_and_its_rows_are_kept(
+    cartpole: Scenery, tmp_path: Path
+) -> None:
     session = Session(cartpole, lambda _: None)
     session.handle({"type": "view", "what": "both"})
     session.handle({"type": "input", "seq": 1, "held": ["0.1"]})
@@ -92,6 +94,14 @@ def test_a_still_beyond_the_end_of_reality_shows_its_last_picture(cartpole: Scen
         session.handle({"type": "step"})
     assert session.reality is not None
     assert session.reality.real(session.timeline[session.at]) is None
+    told = keep.experience(session, tmp_path)
+    assert told["world"] == "CartPole-v1", "what was real is kept, up to its end"
+    assert 8 <= told["rows"] <= 12
+    assert Stored(tmp_path / told["folder"]).episodes[0].terminated
+    session.handle({"type": "view", "what": "dream"})
+    session.frame()
+    session.handle({"type": "view", "what": "both"})
+    assert [pane.kind for pane in session.frame().panes] == ["dream", "reality"], "as it ended"
     assert Image.open(io.BytesIO(keep.still(session))).format == "PNG"
 
 

@@ -86,7 +86,8 @@ def build(spaces: Spaces, config: Config, *, environment: str = "", key: PRNGKey
     vision_key, memory_key = jr.split(key)
     obeyed, (latents, units) = obeyed_in(environment, spaces.action), config.widths
     vision = VAE(latents, depth=config.depth, key=vision_key)
-    memory = MDNRNN(latents, obeyed.outputs, units, ends=config.dream, rewards=config.rewards, key=memory_key)
+    heads = {"ends": config.dream, "rewards": config.rewards, "shaping": config.shaping}
+    memory = MDNRNN(latents, obeyed.outputs, units, **heads, key=memory_key)
     world = VisionMemory(vision, memory, jnp.asarray(config.temperature), obeyed.dial())
     return Model(world, unskilled(config, obeyed.outputs))
 

@@ -21,6 +21,8 @@ class Config:
     """Evolve C inside M's dream and never in the world."""
     rewards: bool = False
     """M predicts rewards too, and they are what a dream pays, instead of 1 for every step."""
+    shaping: float = 1.0
+    """Share of their gradient that reaches M's memory; 0: M is the same as without them."""
     iterations: int = 1
     """How often all stages are gone through; from the second time on C collects."""
     frames: int = 10_000_000
@@ -81,6 +83,7 @@ class Config:
         check_range(self, (*counts, "evaluate_every", "evaluation", "thrift"), 1)
         zero = ("repeat", "latents", "units", "memory_length", "hidden", "vision_epochs", "memory_epochs")
         check_range(self, (*zero, "vision_rate", "memory_rate", "gradient_clip"), 0)
+        check_range(self, ("shaping",), 0, 1)
         if self.population % 2 or self.population < 4 or not min(self.temperature, self.sigma) > 0:
             raise ValueError("Config: population must be even and 4 at least, temperature and sigma above 0")
 
@@ -134,7 +137,7 @@ def default_steps(config: Config) -> int:
 STAGES = {
     "collect": ("dream", "frames", "iterations", "repeat", "experience", "latents", "units", "depth"),
     "vision": ("vision_epochs", "vision_batch", "vision_rate"),
-    "memory": ("memory_epochs", "memory_batch", "memory_length", "memory_rate", "gradient_clip", "rewards"),
+    "memory": ("memory_epochs", "memory_batch", "memory_length", "memory_rate", "gradient_clip", "rewards", "shaping"),
     "evolution": ("memoryless", "hidden", "temperature", "limit", "population", "rollouts", "generations", "sigma",
                   "evaluate_every", "evaluation", "thrift"),
 }  # fmt: skip

@@ -6,8 +6,8 @@ Ha & Schmidhuber, arXiv 1803.10122, section 3 and appendix A.2; numbers as in th
     every latent j on its own: p(z'_j) = sum_k pi_jk N(mean_jk, exp(log_std_jk)^2)          5 Gaussians, one head on h'
     temperature tau:           pi ~ softmax(logits / tau),  z'_j = mean + exp(log_std) sqrt(tau) noise
     done head:                 the episode ends with z' where its logit is above 0 (not sampled)
-    reward head (ours):        the mean of the reward met with z', so that C can be evolved in dreams of any world; it
-                               reads h' and its loss does not shape it: M is the same M with and without it
+    reward head (ours):        the mean of the reward met with z', so that C can be evolved in any dream; of its
+                               gradient a share (`shaping`) reaches h': at 0, M is the same M with and without it
 
 loss of one step: -mean over latents of log p(z'_j), plus the cross-entropy of `done`, ends counting ten times, plus
 (r - mean)^2 / 2. The paper has no reward head: in its dream every step is worth 1.
@@ -73,16 +73,18 @@ class MDNRNN(eqx.Module):
     head: Dense
     reward: Dense | None
     ends: bool = eqx.field(static=True)
+    shaping: float = eqx.field(static=True)
 
     def __init__(
-        self, latents: int, action: int, units: int, *, ends: bool, rewards: bool = False, key: PRNGKeyArray
-    ) -> None:
+        self, latents: int, action: int, units: int, *, ends: bool, rewards: bool = False, shaping: float = 1.0,
+        key: PRNGKeyArray,
+    ) -> None:  # fmt: skip
         """`action` is the width of an action vector; with `ends` it predicts them, and is told of beginnings."""
         cell_key, head_key = jr.split(key)
         self.cell = LSTM(latents + action + ends, units, key=cell_key)
         self.head = Dense(units, ends + 3 * GAUSSIANS * latents, key=head_key)
         self.reward = Dense(units, 1, key=jr.fold_in(key, 2)) if rewards else None
-        self.ends = ends
+        self.ends, self.shaping = ends, shaping
 
     def initial(self) -> Recurrent:
         """Zeros."""
@@ -105,11 +107,11 @@ class MDNRNN(eqx.Module):
         return Mixture(logits, mean, log_std, done, reward)
 
     def judged(self, memory: Recurrent) -> Mixture:
-        """The same, where the reward head learns from what is remembered, and nothing of it learns from that head."""
-        mixture = self.predict(memory)
+        """The same for learning: of the gradient of the reward a share reaches what is remembered."""
+        mixture, still = self.predict(memory), jax.lax.stop_gradient(memory.h)
         if self.reward is None:
             return mixture
-        return replace(mixture, reward=self.reward(jax.lax.stop_gradient(memory.h))[0])
+        return replace(mixture, reward=self.reward(still + self.shaping * (memory.h - still))[0])
 
 
 def losses(

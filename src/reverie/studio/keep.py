@@ -118,8 +118,9 @@ def experience(session: Session, folder: Path) -> dict[str, Any]:
     """Writes the rows that led to the moment into a new folder beside the runs; what it says of it."""
     path = [step for step in session.timeline.path(session.at) if step.how != "edit"]
     beside = session.reality
-    reals = [beside.real(step) for step in path] if beside is not None else []
-    real = bool(reals) and all(it is not None for it in reals)
+    known = [(step, it) for step in path if beside is not None and (it := beside.real(step)) is not None]
+    real = bool(known) and (len(known) == len(path) or known[-1][1].over)
+    path = [step for step, _ in known] if real else path  # beyond its end there is no reality to keep
     rows = _real_rows(session, path) if real else _dreamt_rows(session, path)
     target = next(
         it for n in range(1, 10_000) if not (it := folder / f"played-{session.scenery.run.name}-{n}").exists()

@@ -318,12 +318,12 @@ class Session:
         self._sent = len(self._line)
         on = {"paused": not self.playing, "over": self.over, "waiting": self.waiting, "eyes": self.eyes}
         flags = sum(FLAGS[name] for name, is_on in (on | {"whole": self.whole}).items() if is_on)
-        self.whole = False
+        panes, self.whole = self._panes(anew=self.whole), False
         rows = np.array([self._rows[number] for number in numbers[-MOST_ROWS:]], np.float32).reshape(-1, len(COLUMNS))
-        return Frame(self.at, self._frames, self._input, self._micros, flags, tuple(self._panes()), rows)
+        return Frame(self.at, self._frames, self._input, self._micros, flags, tuple(panes), rows)
 
-    def _panes(self) -> list[Pane]:
-        """What the view shows: the dream, reality, or both."""
+    def _panes(self, *, anew: bool) -> list[Pane]:
+        """What the view shows: the dream, reality, or both; reality as it ended, where that is to be drawn `anew`."""
         moment, found = self.timeline[self.at], list[Pane]()
         if self.view != "reality":
             if self._now[0] != moment.number:
@@ -331,10 +331,12 @@ class Session:
             shown = self._now[1]
             numbers = _vector(shown.decoded) if shown.decoded else shown.latent
             found.append(_pane("dream", self.scenery.drawn(shown), numbers))
-        real = self.reality.real(moment) if self.reality is not None and self.view != "dream" else None
-        if self.reality is not None and real is not None:
-            picture = self.reality.picture(moment, self.timeline)
-            found.append(_pane("reality", picture, _vector(real.observation)))
+        if self.reality is None or self.view == "dream":
+            return found
+        path = self.timeline.path(self.at) if anew else [moment]
+        there = next((step for step in reversed(path) if step in self.reality), None)
+        if there is not None and (real := self.reality.real(there)) is not None:
+            found.append(_pane("reality", self.reality.picture(there, self.timeline), _vector(real.observation)))
         return found
 
     def _row(self, moment: Moment, shown: Shown) -> np.ndarray:

@@ -122,7 +122,8 @@ class Stage:
             return {"moment": keep.share(session)}
         if what in ("follow", "moment"):
             go = keep.follow if what == "follow" else keep.shared
-            return {"steps": len(session.timeline) - 1, **go(session, argument)._asdict()}
+            followed = go(session, argument)
+            return {"steps": len(session.timeline) - 1, **followed._asdict()}
         found = self._scenery.image
         if found is None:
             raise UserError("this model sees no pictures, so it cannot begin with one.")

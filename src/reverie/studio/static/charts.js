@@ -60,8 +60,8 @@ export function sparkline(canvas, values, tone) {
 // The strip: what happened along the line, with the moment and where the dream parted from reality.
 export function strip(canvas, line, at, parted, beside) {
   const { paint, width, height } = fitted(canvas);
-  const count = line.length;
-  const x = (index) => (width * (index + 0.5)) / count;
+  const count = Math.max(2, line.length);
+  const x = (index) => 8 + ((width - 16) * index) / (count - 1); // where the slider's thumb is
   const has = (name) => line.some((row) => Number.isFinite(row[name]));
   const lower = height * 0.66;
   paint.lineJoin = "round";

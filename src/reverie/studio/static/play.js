@@ -93,6 +93,7 @@ export class Play {
     this.note("");
     if (!this.inWorld && this.views) {
       this.chooseView("dream", false);
+      this.horizon.value = "0";
       for (const type of ["view", "horizon", "eyes"]) this.settings.delete(type);
     }
     this.askTree();
@@ -132,7 +133,7 @@ export class Play {
     const now = performance.now();
     this.at = frame.moment;
     for (const pane of frame.panes) await this.paint(pane);
-    this.panes.reality.figure.classList.toggle("gone", !frame.panes.some((pane) => pane.kind === "reality"));
+    this.panes.reality.figure.classList.toggle("gone", !Number.isFinite(this.line.find((row) => row.moment === this.at)?.paid));
     this.stamps.push(now);
     this.micros = frame.micros;
     this.bytes = bytes;
@@ -253,7 +254,7 @@ export class Play {
       shown.textContent = value.toFixed(2);
       this.say("temperature", { value });
     };
-    const horizon = h("select", { "aria-label": "Horizon", disabled: !about.reality,
+    const horizon = this.horizon = h("select", { "aria-label": "Horizon", disabled: !about.reality,
       onchange: () => {
         if (Number(horizon.value) && !this.isBeside()) return void (horizon.value = "0");
         if (Number(horizon.value)) this.chooseView("both");

@@ -68,6 +68,9 @@ export function run(main, id) {
 
 export function compare(main, ids) {
   const panel = h("div", { class: "panel" });
+  getJSON("/api/runs").then((runs) => {
+    if (ids.some((id) => !runs.some((it) => it.id === id))) nothing(main, "Not all of these runs are here; one may have been moved.");
+  });
   const views = tabbed(panel, [["curves", "Curves", () => curvesOf(panel, ids)],
     ["dreams", "Dreams at equal steps", () => dreams(panel, ids)], ["settings", "Settings", () => settings(panel, ids)]]);
   main.replaceChildren(h("div", { class: "head" }, h("h1", {}, "Side by side")), views.tabs, panel);
