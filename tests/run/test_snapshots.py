@@ -56,6 +56,16 @@ def test_one_that_is_there_is_not_touched(tmp_path: Path) -> None:
     assert snapshots.read(tmp_path, 0, weights(0))[0]["w"][0] == 1
 
 
+def test_a_run_that_begins_again_forgets_those_of_an_earlier_life(tmp_path: Path) -> None:
+    """Killed before its first checkpoint, it may be begun with other settings."""
+    with Run.create(tmp_path, ABOUT) as run:
+        run.snapshot(1000, weights(1))
+    with Run.create(tmp_path, ABOUT | {"seed": 5}) as run:
+        assert run.restore(weights(0)) is None
+        run.snapshot(1000, weights(2))
+    assert snapshots.read(tmp_path, 1000, weights(0))[0]["w"][0] == 2
+
+
 def test_nothing_is_written_by_who_does_not_hold_the_run(tmp_path: Path) -> None:
     Run.create(tmp_path, ABOUT)
     with pytest.raises(ValueError, match="only the one who holds the run"):

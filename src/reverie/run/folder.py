@@ -10,7 +10,7 @@ from reverie.errors import UserError
 from reverie.run import checkpoints, lock, log, manifest
 from reverie.run.lock import Lock
 
-OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", chunks.FOLDER, "media"}
+OWN = {manifest.FILE, lock.FILE, "restarts.jsonl", chunks.FOLDER, checkpoints.SNAPSHOTS, "media"}
 """What a run that nothing was saved of may have left."""
 
 

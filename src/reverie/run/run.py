@@ -336,6 +336,7 @@ class Run:
                 if path.exists():
                     durable.remove(path.with_name(f"{path.name}.bad"))
                     durable.replace(path, path.with_name(f"{path.name}.bad"))
+        durable.remove(self.directory / checkpoints.SNAPSHOTS)  # of an earlier life, perhaps with other settings
         self._log.cut(0)
 
     def _newest(self, only: str | None = None) -> checkpoints.Checkpoint | None:

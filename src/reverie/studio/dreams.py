@@ -56,17 +56,18 @@ class Films:
             shown: whose dreams.
         """
         key = of, episode, tuple((run, step, newest(run)) for run, step in shown)
-        async with self._turn:
-            if key not in self._made:
-                try:
+        try:
+            async with self._turn:
+                if key not in self._made:
                     self._made[key] = await asyncio.to_thread(self._make, of, episode, shown)
-                except asyncio.CancelledError as error:  # the server ends, and waits for its threads
-                    self._process.kill()
-                    raise UserError("the studio is ending.") from error
-                while len(self._made) > REMEMBERED:
-                    self._made.popitem(last=False)
-            self._made.move_to_end(key)
-            return self._made[key]
+                    while len(self._made) > REMEMBERED:
+                        self._made.popitem(last=False)
+                self._made.move_to_end(key)
+                return self._made[key]
+        except asyncio.CancelledError as error:  # the server ends, and waits for its threads
+            if self._process is not None:
+                self._process.kill()
+            raise UserError("the studio is ending.") from error
 
     def _make(self, of: Path, episode: int, shown: Shown) -> bytes:
         context = multiprocessing.get_context("spawn")
