@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reverie.data import durable
 from reverie.errors import UserError
 from reverie.run import manifest, runs
 from reverie.run.run import Run
@@ -52,6 +53,14 @@ def test_run_folders_are_found_below_a_folder_and_in_it(folder: Path) -> None:
     assert runs.directories(folder) == [folder / name for name in ("cart-a", "cart-b", "deeper/pole")]
     assert runs.directories(folder / "deeper/pole") == [folder / "deeper/pole"]
     assert runs.directories(folder / "none") == []
+
+
+def test_what_was_played_is_no_run_that_has_not_begun(folder: Path) -> None:
+    about = manifest.read(folder / "cart-a")
+    durable.make_folder(folder / "played-cart-a-1")
+    manifest.write(folder / "played-cart-a-1", about | {"method": runs.PLAYED, "steps": 17})
+    entry = by_name(folder)["played-cart-a-1"]
+    assert (entry["state"], entry["steps"]) == ("played", 17)
 
 
 def test_a_checkpoint_may_be_further_than_the_log(folder: Path) -> None:

@@ -119,6 +119,12 @@ def test_a_log_of_another_model_is_refused(cartpole: Scenery, doom: Scenery) -> 
         keep.follow(Session(doom, lambda _: None), json.dumps(keep.log(played(cartpole))).encode())
 
 
+def test_a_log_of_another_world_is_refused_though_its_states_would_fit(cartpole: Scenery) -> None:
+    found = keep.log(played(cartpole)) | {"world": "Acrobot-v1"}
+    with pytest.raises(UserError, match="its world is Acrobot-v1, and this run's CartPole-v1"):
+        keep.follow(Session(cartpole, lambda _: None), json.dumps(found).encode())
+
+
 def test_stills_and_films(doom: Scenery) -> None:
     session = played(doom)
     assert Image.open(io.BytesIO(keep.still(session))).format == "PNG"

@@ -109,6 +109,26 @@ def test_settings_of_several_runs_have_their_names(page: Page, studio: Any) -> N
     assert page.locator(".settings thead th").all_inner_texts() == ["setting", "cartpole", "doom"]
 
 
+def test_a_comparison_goes_on_when_a_run_that_was_away_is_back(
+    browser: Browser, served_from: Any, shelf_folder: Path, tmp_path: Path
+) -> None:
+    names = ("one", "two")
+    for name in names:
+        shutil.copytree(shelf_folder / "cartpole", tmp_path / "runs" / name)
+    served = served_from(tmp_path / "runs")
+    served.enter()
+    with contextlib.closing(entered(browser, served)) as context:
+        page = context.new_page()
+        page.goto(f"{served.origin}/#/compare/{','.join(id_of(tmp_path / 'runs' / name) for name in names)}")
+        page.wait_for_selector(".curve canvas")
+        (tmp_path / "runs" / "two").rename(tmp_path / "away")
+        page.wait_for_selector(".toast.trouble >> text=it may have been moved")
+        (tmp_path / "away").rename(tmp_path / "runs" / "two")
+        two = id_of(tmp_path / "runs" / "two")
+        with page.expect_response(lambda it: two in it.url and "metrics" in it.url and it.ok, timeout=WAIT):
+            pass
+
+
 def test_a_film_that_is_only_an_mp4_is_shown(
     browser: Browser, served_from: Any, shelf_folder: Path, tmp_path: Path
 ) -> None:

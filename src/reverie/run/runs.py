@@ -10,13 +10,15 @@ FOLDER = Path("runs")
 """Where runs go unless said otherwise."""
 WEIGHTS = "weights"
 """What the names of trained agents begin with that come along, in the package or in a clone of it."""
+PLAYED = "played"
+"""The method, and the state, of a folder that the studio kept of a play: rows, and no agent."""
 
 
 def list_runs(folder: str | Path = FOLDER) -> list[dict[str, Any]]:
     """One entry per run in a folder and below it, oldest first.
 
     Each has run, method, environment, size, seed, steps, score, created and state;
-    `state` is `running`, `finished`, `stopped`, `new`, or `broken: why`.
+    `state` is `running`, `finished`, `stopped`, `new`, `played`, or `broken: why`.
     """
     entries = [describe(directory) for directory in directories(folder)]
     return sorted(entries, key=lambda entry: (entry["created"] or "", entry["run"]))
@@ -40,6 +42,7 @@ def describe(directory: str | Path) -> dict[str, Any]:
         logged = [entry["step"] for entry in entries[-1:] if isinstance(entry.get("step"), int)]
         steps = max([checkpoints.step_of(path) for path in newest] + logged, default=0)
         state = _state(directory, about, steps)
+        steps = about.get("steps", 0) if state == PLAYED else steps
     except (UserError, OSError) as error:
         return {"run": str(directory), **empty, "state": f"broken: {error}"}
     known = {name: about.get(name) for name in ("method", "environment", "size", "seed", "created")}
@@ -82,6 +85,8 @@ def find(name: str | Path, folder: str | Path = FOLDER) -> Path:
 def _state(directory: Path, about: dict[str, Any], steps: int) -> str:
     if lock.is_held(directory):
         return "running"
+    if about.get("method") == PLAYED:
+        return PLAYED
     if not steps:
         return "new"
     return "finished" if about.get("steps") is not None and steps >= about["steps"] else "stopped"

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax.random as jr
 import numpy as np
 
 from reverie.errors import UserError
 from reverie.evaluate.open_loop import row_error
+from reverie.studio import mind
 from reverie.studio.mind import Shown
 from reverie.studio.reality import Real, Reality
 from reverie.studio.scenery import Scenery, as_pixels
@@ -82,7 +82,7 @@ class Beside:
         past = [it.action for it in timeline.path(before.number) if it.action is not None]
         self._reality.bring(self._seed, past, known.real)
         real = self._reality.step(action)
-        key = jr.fold_in(jr.fold_in(self._key, dice), 3)
+        key = mind.dice(self._key, dice, 3)
         shown = self._scenery.mind.look(known.shown.state, action, real.observation, first=False, key=key)
         return Seen(real, shown, self._error(real, shown.decoded))
 

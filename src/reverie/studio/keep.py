@@ -24,7 +24,7 @@ from reverie.data.replay import FLAGS, OBSERVATION
 from reverie.errors import UserError
 from reverie.evaluate import video
 from reverie.evaluate.film import DREAM, REALITY, Panel, compose, fit
-from reverie.run import exported, manifest
+from reverie.run import exported, manifest, runs
 from reverie.studio.gate import user_folder
 from reverie.studio.pictures import png
 from reverie.studio.scenery import as_pixels
@@ -58,6 +58,7 @@ def log(session: Session) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run": session.scenery.run.name,
+        "world": session.scenery.world.id,
         "step": session.scenery.agent.step,
         "versions": {"reverie": reverie.__version__, "jax": jax.__version__},
         "origin": session.origin,
@@ -92,6 +93,8 @@ def follow(session: Session, content: bytes) -> Followed:
         found = objects.parse(content)
         if found.get("format") != FORMAT:
             raise ValueError(f"its format is {found.get('format')!r}, not {FORMAT}")
+        if found.get("world", world := session.scenery.world.id) != world:
+            raise ValueError(f"its world is {str(found['world'])[:80]}, and this run's {world}")
         like, spec = session.scenery.mind.blank, session.scenery.spec
         origin = {name: found["origin"][name] for name in ("origin", "number", "row")}
         digests, steps = found["digests"], found["steps"]
@@ -127,7 +130,10 @@ def experience(session: Session, folder: Path) -> dict[str, Any]:
     )
     about = manifest.read(session.scenery.run)
     world = about["environment"] if real else "reverie/Dream-v0"
-    about = {name: about[name] for name in ("size", "environment_config")} | {"method": "played", "environment": world}
+    about = {name: about[name] for name in ("size", "environment_config")} | {
+        "method": runs.PLAYED,
+        "environment": world,
+    }
     about |= {"seed": session.origin["number"], "config": {"experience": {"environments": 1}}, "steps": len(path) - 1}
     durable.make_folder(target)
     chunks = Chunks(target / FOLDER)

@@ -58,7 +58,8 @@ class Mind:
 
     def __init__(self, trained: Trained) -> None:
         self.trained, self.spaces = trained, trained.spaces
-        self._arrays, self._rest = eqx.partition(trained, eqx.is_array)
+        arrays, self._rest = eqx.partition(trained, eqx.is_array)
+        self._arrays, self._form = jax.tree.flatten(arrays)  # a plain list is handed over faster than modules are
         self._looked, self._dreamt, self._read = (jax.jit(it) for it in (self._look, self._dream, self._see))
         self._acted, self._planned = jax.jit(self._act), jax.jit(self._plan)
         blank = eqx.filter_eval_shape(trained.model.initial)
@@ -101,7 +102,7 @@ class Mind:
         return np.asarray(self._planned(self._arrays, state, key))
 
     def _trained(self, arrays: Any) -> Trained:
-        return eqx.combine(arrays, self._rest)
+        return eqx.combine(jax.tree.unflatten(self._form, arrays), self._rest)
 
     def _look(self, arrays: Any, state: Any, action: Any, observation: Any, first: Any, key: Any) -> Any:
         trained, see = self._trained(arrays), getattr(self.trained.policy, "see", None)
@@ -146,6 +147,14 @@ class Mind:
 
     def _plan(self, arrays: Any, state: Any, key: Any) -> Array:
         return planning(self._trained(arrays), "icem", **PLAN).choose(state, key)[0]
+
+
+@jax.jit
+def dice(key: Any, *numbers: Any) -> Any:
+    """The key of these numbers: folded in one after the other, in one call."""
+    for number in numbers:
+        key = jr.fold_in(key, number)
+    return key
 
 
 def gaussian(state: Any) -> bool:

@@ -170,7 +170,7 @@ class Session:
         """A step that was kept: dreamt again where no state is given."""
         now, mind_ = self.timeline[self.at], self.scenery.mind
         if state is None:
-            shown = mind_.dream(now.state, action, temperature, key=jr.fold_in(self._key, dice))
+            shown = mind_.dream(now.state, action, temperature, key=mind.dice(self._key, dice))
         else:
             shown = mind_.read(state)
         return self._arrive(now, how, action, shown, dice=dice, temperature=temperature)
@@ -213,7 +213,7 @@ class Session:
     @property
     def _dice(self) -> Any:
         """Of the next choice."""
-        return jr.fold_in(jr.fold_in(self._key, len(self.timeline)), 7)
+        return mind.dice(self._key, len(self.timeline), 7)
 
     def _advance(self, action: np.ndarray | None) -> None:
         """One step with an action; nothing happens without."""
@@ -228,7 +228,7 @@ class Session:
         if seen is not None and (self.eyes or (self.horizon and now.dreamt >= self.horizon)):
             how, shown = "watch", seen.shown
         else:
-            key = jr.fold_in(self._key, len(self.timeline))
+            key = mind.dice(self._key, len(self.timeline))
             how, shown = "dream", self.scenery.mind.dream(now.state, action, self.temperature, key=key)
         self._arrive(now, how, action, shown, seen)
         self._micros = int((time.perf_counter() - begun) * 1e6)
@@ -305,7 +305,7 @@ class Session:
         at = lambda place: {name: values[place] for name, values in rows.observation.items()}
         shown = self._looked(at(begin), key)
         for place in range(begin + 1, row + 1):
-            before, dice = rows.action[place - 1], jr.fold_in(key, place)
+            before, dice = rows.action[place - 1], mind.dice(key, place)
             shown = mind_.look(shown.state, before, at(place), first=False, key=dice)
         return shown
 

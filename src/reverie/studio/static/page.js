@@ -14,9 +14,11 @@ export class Page {
       try {
         if (!document.hidden) await read(this);
         said("");
+        this.trouble = "";
       } catch (error) {
-        if (!(error instanceof Unanswered)) throw error;
-        said("The studio does not answer; trying again …");
+        if (error instanceof Unanswered) said("The studio does not answer; trying again …");
+        else if (this.trouble !== error.message) Promise.reject(error);  // told once, by `main.js`
+        this.trouble = error.message;
       }
       this.timer = setTimeout(again, every);
     };
