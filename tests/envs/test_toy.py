@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import reverie.envs
-from reverie.envs.toy import DELAY, GOOD_ARM, OPTIMAL, RANDOM, STAY, WAIT, WORLDS
+from reverie.envs.toy import DELAY, GOOD_ARM, OPTIMAL, PUSH, PUSHES, RANDOM, STAY, WAIT, WORLDS
 
 assert reverie.envs  # importing it is what registers the worlds
 
@@ -26,6 +26,7 @@ BEST = {
     "reverie/Delay-v0": (lambda *_: 1, True, DELAY),
     "reverie/End-v0": (lambda *_: 0, False, STAY),
     "reverie/Memory-v0": (lambda first, *_: int(first[0] > 0), True, WAIT + 1),
+    "reverie/Point-v0": (lambda _, now, *__: np.clip(-now[:1] / PUSH, -1, 1), True, PUSHES),
 }
 
 
@@ -35,14 +36,14 @@ def test_the_best_policy_gets_the_stated_return(name: str) -> None:
     for seed in range(6):
         total, ended, taken = play(name, policy, seed)
         assert (ended, taken) == (ends, steps)
-        np.testing.assert_allclose(total, OPTIMAL[name])
+        np.testing.assert_allclose(total, OPTIMAL[name], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_random_policy_gets_the_stated_return(name: str) -> None:
-    rng = np.random.default_rng(0)
-    actions = gymnasium.make(name).action_space.n
-    returns = [play(name, lambda *_: rng.integers(actions), seed)[0] for seed in range(600)]
+    actions = gymnasium.make(name).action_space
+    actions.seed(0)
+    returns = [play(name, lambda *_: actions.sample(), seed)[0] for seed in range(600)]
     error = np.std(returns) / np.sqrt(len(returns))
     assert abs(np.mean(returns) - RANDOM[name]) < 4 * error
 
@@ -55,6 +56,11 @@ def test_leaving_pays_more_at_once_and_less_in_the_end() -> None:
 
 def test_the_hasty_choice_pays_little() -> None:
     assert play("reverie/Delay-v0", lambda *_: 0)[0] == 0.2
+
+
+def test_pushing_as_hard_as_possible_jumps_across() -> None:
+    total, _, _ = play("reverie/Point-v0", lambda _, now, *__: -np.sign(now[:1]) if abs(now[0]) > 1e-6 else np.ones(1))
+    np.testing.assert_allclose(total, 2.5, rtol=1e-6)
 
 
 def test_memory_shows_its_cue_once() -> None:

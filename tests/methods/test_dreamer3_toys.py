@@ -1,8 +1,9 @@
 """DreamerV3 learns every world whose best return is known, each of which needs one faculty.
 
-One config for all, so that two programs are compiled (four actions, two actions). Thresholds lie far above what a
+One config for all, so that three programs are compiled (four actions, two, a number). Thresholds lie far above what a
 random policy gets (`toy.RANDOM`) and, where there is a tempting wrong answer, above that: 0.2 for taking the reward
-now, 1 for leaving at once, 0.5 for answering without remembering. The last `LAST` training episodes are judged.
+now, 1 for leaving at once, 0.5 for answering without remembering; in Point the samples of a policy that is still
+exploring are judged. The last `LAST` training episodes are judged.
 """
 
 from pathlib import Path
@@ -43,6 +44,7 @@ def learned(world: str, steps: int, folder: Path) -> float:
         ("reverie/Delay-v0", 4_000, 0.8),
         ("reverie/End-v0", 4_000, 2.2),
         ("reverie/Memory-v0", 10_000, 0.85),
+        ("reverie/Point-v0", 4_000, 2.2),
     ],
 )
 def test_a_known_answer_world_is_learned(world: str, steps: int, threshold: float, tmp_path: Path) -> None:
