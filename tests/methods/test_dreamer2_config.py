@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from reverie.methods.dreamer2_config import SIZES, Config
+from reverie.envs.config import EnvironmentConfig
+from reverie.methods.dreamer2_config import SIZES, Config, options
 
 
 def test_the_paper_s_numbers():
@@ -22,7 +23,13 @@ def test_the_paper_s_numbers():
     assert [(size.kl_scale, size.free_nats) for size in (atari, control, crafter)] == [(0.1, 0), (1, 1), (0.1, 0)]
     assert [size.entropy for size in (atari, control, crafter)] == [1e-3, 1e-4, 3e-3]
     assert [size.continue_scale for size in (atari, control, crafter)] == [5, 0, 5]
+    assert [size.repeat for size in (atari, control, crafter)] == [0, 2, 0]
     assert [size.norm for size in (atari, control, crafter)] == [False, False, True]
+
+
+def test_the_repeat_is_the_size_s_where_no_other_is_asked_for():
+    asked = options("e", EnvironmentConfig(repeat=4), SIZES["paper-control"])
+    assert (asked.repeat, options("e", EnvironmentConfig(), SIZES["paper-control"]).repeat) == (4, 2)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from reverie.maths.optimisers import clipped_adam
 from reverie.maths.returns import lambda_return
 from reverie.methods.dreamer2_config import SIZES as SIZES
 from reverie.methods.dreamer2_config import Config
+from reverie.methods.dreamer2_config import options as options
 from reverie.models.discrete_rssm import DiscreteRSSM
 from reverie.models.plain_observation import PlainDecoder, PlainEncoder
 from reverie.models.rssm import Belief

@@ -5,6 +5,7 @@ Hafner et al., arXiv 2010.02193, and the authors' code where the two differ.
 
 from dataclasses import dataclass, field, replace
 
+from reverie.envs.config import EnvironmentConfig
 from reverie.models.discrete_rssm import DiscreteRSSMConfig
 from reverie.run.experience import ExperienceConfig
 from reverie.run.settings import check_range
@@ -63,6 +64,8 @@ class Config:
     """Share of every weight that each update takes."""
     gradient_clip: float = 100.0
     """Largest gradient norm of the world model, of the actor and of the critic."""
+    repeat: int = 0
+    """Simulator steps per action where no other repeat is asked for. 0: the environment's own."""
 
     experience: ExperienceConfig = field(
         default_factory=lambda: ExperienceConfig(
@@ -77,12 +80,12 @@ class Config:
         check_range(self, ("discount", "lambda_", "kl_balance", "decay"), 0, 1)
         check_range(self, ("reinforce",), -1, 1)
         check_range(self, ("free_nats", "kl_scale", "continue_scale", "entropy"), 0)
-        check_range(self, ("learning_rate", "actor_rate", "critic_rate", "epsilon", "gradient_clip"), 0)
+        check_range(self, ("learning_rate", "actor_rate", "critic_rate", "epsilon", "gradient_clip", "repeat"), 0)
 
 
 CONTROL = Config(
     rssm=DiscreteRSSMConfig(deter=200, hidden=200), discount=0.99, free_nats=1.0, kl_scale=1.0, continue_scale=0.0,
-    squash_rewards=False, entropy=1e-4, learning_rate=3e-4, actor_rate=8e-5, critic_rate=8e-5,
+    squash_rewards=False, entropy=1e-4, learning_rate=3e-4, actor_rate=8e-5, critic_rate=8e-5, repeat=2,
     experience=ExperienceConfig(
         environments=1, train_ratio=160.0, prefill=1000, pretrain=100, capacity=2_000_000, gibibytes=32.0
     ),
@@ -108,3 +111,8 @@ NANO = Config(
 TINY = replace(NANO, rssm=DiscreteRSSMConfig(deter=256, hidden=128, stoch=16, classes=16), depth=8)
 """Ours: small images on a CPU in an hour."""
 SIZES = {"nano": NANO, "tiny": TINY, "paper": Config(), "paper-control": CONTROL, "paper-crafter": CRAFTER}
+
+
+def options(environment: str, options: EnvironmentConfig, config: Config) -> EnvironmentConfig:
+    """The size's action repeat, where no other was asked for."""
+    return replace(options, repeat=options.repeat or config.repeat)
