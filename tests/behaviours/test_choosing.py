@@ -8,18 +8,14 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from behaviours.drawn import CHOICES, DRAWS, KEY, NUMBERS, SPECS, assert_fits, assert_share
 from parameters import random_parameters
 
 from reverie.behaviours.actor_critic import Actor
-from reverie.behaviours.choosing import AtFirst, Explored, Mode, Sampled, noisy, uniform
+from reverie.behaviours.choosing import AtFirst, Explored, Mode, Sampled
 from reverie.behaviours.plain_actor import PlainActor
 from reverie.behaviours.planners import action_of
 from reverie.maths.action_distributions import TanhNormal, TruncatedNormal
-from reverie.types import ArraySpec
-
-NUMBERS, CHOICES = ArraySpec("continuous", (2,)), ArraySpec("discrete", (2,), (2, 3))
-SPECS = {"numbers": NUMBERS, "choices": CHOICES}
-KEY, DRAWS = jr.key(0), 5000
 
 
 class Belief(eqx.Module):
@@ -42,65 +38,10 @@ def many(choose, belief=BELIEF):
     return np.asarray(eqx.filter_jit(jax.vmap(lambda key: choose(belief, key=key)))(jr.split(KEY, DRAWS)))
 
 
-def assert_share(found, expected, total=DRAWS):
-    assert abs(found - expected) <= 5 * np.sqrt(expected * (1 - expected) / total)
-
-
-def assert_fits(spec, actions):
-    """In the form the environment takes."""
-    assert (actions.shape[1:], actions.dtype) == (spec.shape, spec.dtype)
-    if spec.kind == "discrete":
-        assert actions.min() == 0
-        assert (actions < np.array(spec.classes)).all()
-    else:
-        assert np.abs(actions).max() <= 1
-
-
 def test_a_vector_stands_for_an_action():
     action = action_of(CHOICES, jnp.array([0.0, 1, 0, 0, 1]))
     assert (action.tolist(), action.dtype) == ([1, 2], jnp.int32)
     np.testing.assert_array_equal(action_of(NUMBERS, jnp.array([0.5, -1.0])), np.float32([0.5, -1.0]))
-
-
-def test_anything_is_as_likely(spec):
-    actions = np.asarray(jax.vmap(lambda key: uniform(spec, key=key))(jr.split(KEY, DRAWS)))
-    assert_fits(spec, actions)
-    bins = spec.classes if spec.kind == "discrete" else (10, 10)
-    places = actions if spec.kind == "discrete" else np.floor((actions + 1) * 5).astype(int)
-    table = np.zeros(bins)
-    np.add.at(table, tuple(places.T), 1)
-    for share in table.ravel() / DRAWS:
-        assert_share(share, 1 / table.size)
-
-
-def test_numbers_with_noise():
-    """Normal, independent, and clipped: of the second, a third is beyond the end."""
-    actions = np.asarray(
-        jax.vmap(lambda key: noisy(NUMBERS, jnp.array([0.0, 0.9]), jnp.float32(0.2), key=key))(jr.split(KEY, DRAWS))
-    )
-    assert_fits(NUMBERS, actions)
-    np.testing.assert_allclose(actions[:, 0].mean(), 0, atol=5 * 0.2 / np.sqrt(DRAWS))
-    np.testing.assert_allclose(actions[:, 0].std(), 0.2, rtol=5 / np.sqrt(2 * DRAWS))
-    assert_share((actions[:, 1] == 1).mean(), 0.308538)
-    assert_share((actions[:, 1] < 0.9).mean(), 0.5)
-    assert abs(np.corrcoef(actions.T)[0, 1]) < 5 / np.sqrt(DRAWS)
-
-
-def test_choices_with_noise():
-    """Each by itself is drawn anew with that probability, from all classes."""
-    choose = lambda key: noisy(CHOICES, jnp.array([1, 2], jnp.int32), jnp.float32(0.4), key=key)
-    actions = np.asarray(jax.vmap(choose)(jr.split(KEY, DRAWS)))
-    assert_fits(CHOICES, actions)
-    other = actions != np.array([1, 2])
-    for found, expected in zip(other.mean(0), (0.2, 0.4 * 2 / 3), strict=True):
-        assert_share(found, expected)
-    assert_share((other[:, 0] & other[:, 1]).mean(), 0.2 * 0.4 * 2 / 3)
-    assert_share((actions[:, 1] == 0).mean(), 0.4 / 3)
-
-
-def test_no_noise_is_the_action_itself(spec):
-    action = jnp.array([1, 2], jnp.int32) if spec.kind == "discrete" else jnp.array([-0.3, 1.0])
-    np.testing.assert_array_equal(noisy(spec, action, jnp.zeros(()), key=KEY), action)
 
 
 @pytest.mark.parametrize("normal", [TanhNormal, TruncatedNormal])

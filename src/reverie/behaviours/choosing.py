@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from reverie.behaviours.actor_critic import Actor
+from reverie.behaviours.noise import noisy, uniform
 from reverie.behaviours.plain_actor import PlainActor
 from reverie.behaviours.planner_config import CEMConfig
 from reverie.behaviours.planners import action_of, cem, middle
@@ -88,19 +88,3 @@ class Planning(eqx.Module):
         planned = cem(score, self.spec, middle(self.spec, self.horizon), self.config, key=plan_key)
         action = action_of(self.spec, planned.plan[0])
         return noisy(self.spec, action, jnp.asarray(self.noise), key=noise_key)
-
-
-def uniform(spec: ArraySpec, *, key: PRNGKeyArray) -> Array:
-    """Any action."""
-    if spec.kind == "continuous":
-        return jr.uniform(key, spec.shape, minval=-1.0)
-    return jr.randint(key, spec.shape, 0, jnp.asarray(spec.classes))
-
-
-def noisy(spec: ArraySpec, action: Array, amount: Float[Array, ""], *, key: PRNGKeyArray) -> Array:
-    """Numbers with normal noise, clipped; choices of which each is redrawn with that probability."""
-    if spec.kind == "continuous":
-        return jnp.clip(action + amount * jr.normal(key, action.shape), -1, 1)
-    which_key, what_key = jr.split(key)
-    redrawn = jax.random.bernoulli(which_key, amount, action.shape)
-    return jnp.where(redrawn, uniform(spec, key=what_key), action)

@@ -22,9 +22,11 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from reverie.behaviours.noise import noisy
 from reverie.behaviours.planner_config import PlannerConfig, PlanningConfig, configured
 from reverie.behaviours.planners import PLANNERS, Planned, action_of, middle, shift, shift_plan, uniform
 from reverie.errors import UserError
+from reverie.maths.distributions import action_vector
 from reverie.maths.returns import lambda_return
 from reverie.protocol import AbstractPolicy, AbstractWorldModel, Trained
 from reverie.rollout import Choose, filter_step, foresee, rollout_policy
@@ -144,12 +146,7 @@ def disturbed(
     """With noise: numbers moved and clipped (PlaNet: by 0.3), every choice drawn anew with that probability."""
     if not noise:
         return vector
-    if spec.kind == "continuous":
-        return jnp.clip(vector + noise * jr.normal(key, vector.shape), -1, 1)
-    whether_key, which_key = jr.split(key)
-    other = uniform(spec, (1, 1, spec.width), key=which_key)[0, 0]
-    whether = jr.bernoulli(whether_key, noise, (len(spec.classes),))
-    return jnp.where(jnp.repeat(whether, jnp.array(spec.classes), total_repeat_length=spec.width), other, vector)
+    return action_vector(spec, noisy(spec, action_of(spec, vector), jnp.asarray(noise), key=key))
 
 
 def planning(trained: Trained, planner: str, **numbers: Any) -> PlanningPolicy:
