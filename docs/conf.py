@@ -109,7 +109,44 @@ def own() -> str:
     return table(["setting", "paper", *(f"`{name}`" for name in ours)], rows)
 
 
-myst_substitutions = {"results": ledger(ROOT / "results"), "dreamer3_sizes": sizes(), "dreamer3_own": own()}
+def temperatures(folder: Path) -> str:
+    """What Doom's agents score in the dreams they learned in, and in the game, beside the paper's."""
+    paper = {0.1: "2,086, 193", 0.5: "2,060, 196", 1.0: "1,145, 868", 1.15: "918, 1,092", 1.3: "732, 753"}
+    rows = {row.config["temperature"]: row for row in of("vmc", "VizdoomTakeCover-v1", folder)}
+    found = []
+    for heat, row in sorted(rows.items()):
+        (seed,) = row.seeds
+        dreamt = sum(seed.dreamed) / len(seed.dreamed)
+        found.append([f"{heat:g}", f"{dreamt:,.0f}", f"{seed.mean:,.1f}", f"`{row.name}`", paper[heat]])
+    return table(["temperature", "in its dreams", "in the game", "row", "the paper: dreams, game"], found)
+
+
+def controls(folder: Path) -> str:
+    """What CarRacing's agents score by what they look at, beside the paper's and others'."""
+    found = []
+    for row in of("vmc", "CarRacing-v3", folder):
+        (seed,) = row.seeds
+        alone, untrained = row.config["memoryless"], not row.config["memory_epochs"]
+        sees = "z alone" if alone else "z, and h of an untrained M" if untrained else "z and h"
+        paper = "632 ± 251" if alone else "870 (by others)" if untrained else "906 ± 21"
+        curve = ", ".join(f"{value:.0f}" for _, value in seed.curve)
+        found.append([sees, f"{seed.mean:.1f} ± {seed.std:.0f}", f"`{row.name}`", curve, paper])
+    return table(["C sees", "score", "row", "the search's mean on its way", "the paper"], sorted(found))
+
+
+def of(method: str, environment: str, folder: Path) -> list[Claim]:
+    """The rows of one method in one world."""
+    rows = [row for _, row in map(read, sorted(folder.glob("*.json")))]
+    return [row for row in rows if (row.method, row.environment) == (method, environment)]
+
+
+myst_substitutions = {
+    "results": ledger(ROOT / "results"),
+    "temperatures": temperatures(ROOT / "results"),
+    "controls": controls(ROOT / "results"),
+    "dreamer3_sizes": sizes(),
+    "dreamer3_own": own(),
+}
 
 
 def as_we_write(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
