@@ -95,6 +95,23 @@ def test_pictures_count_pixel_by_pixel(case, states):
         np.testing.assert_allclose(losses[f"reconstruction/{name}"], expected, rtol=1e-4)
 
 
+def test_a_world_that_pays_in_tens_is_learned_as_the_same_that_pays_in_ones(case, states):
+    """Whoever asks the heads is answered in the world's own unit."""
+    small, learner, batch = case
+    tens = replace(small.config, reward_unit=10.0)
+    rows = jax.tree.map(lambda x: x[:, 1:], batch.sequence)
+    dear = eqx.tree_at(lambda rows: rows.reward, rows, 10 * rows.reward)
+    judge = eqx.filter_jit(small.module.world_model_losses)
+    errors = [judge(learner.model, states, *it)["reward"] for it in ((dear, tens), (rows, small.config))]
+    np.testing.assert_allclose(*errors, rtol=1e-4, atol=1e-6)
+
+    spaces = next(it for it in SPACES.values() if it.action == learner.model.actor.spec)
+    state = jax.tree.map(lambda x: x[0, 0], states)
+    for name in ("reward", "value"):
+        ones, ten = (small.module.trained(learner.model, spaces, it).heads[name](state) for it in (small.config, tens))
+        np.testing.assert_allclose(ten, 10 * ones, rtol=1e-5)
+
+
 # ------------------------------------------------------------------------------------------------- reach of gradients
 
 

@@ -20,7 +20,7 @@ Settings = TypeVar("Settings")
 class Plan(Generic[Settings]):
     """Play episodes in which every action is planned in the model of a run: its returns, and what a decision costs.
 
-    The model needs a reward head: dreamer3 has one, vmc with --dream or --config.rewards.
+    The model needs a reward head: every method's has one, vmc's with --dream or --config.rewards.
 
     examples:
       reverie plan runs/dreamer3-CartPole-v1-nano-seed0 --planner cem --candidates 100

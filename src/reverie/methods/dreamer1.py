@@ -14,8 +14,8 @@ over [batch, time] or [start, horizon]. Where worlds end, c_t is predicted (-10 
 one-hot, straight-through.
 Deviates: windows are drawn uniformly over rows and may hold several episodes (the authors' hold one, of an episode
 that is drawn first); updates come evenly, not in hundreds; Adam's epsilon is optax's (TensorFlow's fades in); updates
-that are not finite are skipped; float32; images of any size (`nn.pixels`), and vectors; `nano` and `tiny` are ours, for
-CPUs (`methods.dreamer1_config`).
+that are not finite are skipped; float32; images of any size (`nn.pixels`), and vectors; rewards may be learned in
+another unit (1 in the papers' sizes); `nano` and `tiny` are ours, for CPUs (`methods.dreamer1_config`).
 """
 
 from functools import partial
@@ -140,7 +140,8 @@ def world_model_losses(
     """Reconstruction, reward, continuation and the divergence at the posterior states of the rows."""
     prior = over_time(model.world.prior_normal)(states.deter)
     divergence = over_time(gaussian_kl)(states.mean, states.std, *prior)
-    reward = jnp.tanh(rows.reward) if config.squash_rewards else rows.reward
+    reward = rows.reward / config.reward_unit
+    reward = jnp.tanh(reward) if config.squash_rewards else reward
     losses = {
         "divergence": jnp.maximum(0.0, divergence - config.free_nats),
         "reward": 0.5 * jnp.square(over_time(model.reward)(states.features)[..., 0] - reward),
@@ -288,13 +289,14 @@ def trained(model: Model, spaces: Spaces, config: Config) -> Trained:
 
     def reward(head: Perceptron, state: GaussianBelief) -> Float[Array, ""]:
         predicted = head(state.features)[0]
-        return jnp.arctanh(jnp.clip(predicted, -0.999, 0.999)) if config.squash_rewards else predicted
+        predicted = jnp.arctanh(jnp.clip(predicted, -0.999, 0.999)) if config.squash_rewards else predicted
+        return config.reward_unit * predicted
 
     heads = {
         "decode": lambda decoder, state: decoder.observation(decoder(state.features)),
         "reward": reward,
         "continue": lambda head, state: jax.nn.sigmoid(head(state.features)[0]),
-        "value": lambda critic, state: critic(state.features)[0],
+        "value": lambda critic, state: config.reward_unit * critic(state.features)[0],
     }
     parts = {"decode": model.decoder, "reward": model.reward, "continue": model.continue_, "value": model.critic}
     bound = {name: eqx.Partial(head, parts[name]) for name, head in heads.items() if parts[name] is not None}

@@ -37,6 +37,8 @@ class Config:
     """Weight of the divergence (beta)."""
     continue_scale: float = 0.0
     """Weight of the continuation head; 0: none, every step is discounted alike (control)."""
+    reward_unit: float = 1.0
+    """What is learned as a reward of 1, in worlds whose rewards are far from it; the papers' is 1."""
     squash_rewards: bool = False
     """Learn tanh(reward)."""
     noise: float = 0.3
@@ -68,6 +70,7 @@ class Config:
     def __post_init__(self) -> None:
         check_range(self, ("depth", "units", "batch"), 1)
         check_range(self, ("length", "horizon"), 2)
+        check_range(self, ("reward_unit",), 1e-6)
         check_range(self, ("discount", "lambda_"), 0, 1)
         check_range(self, ("free_nats", "kl_scale", "continue_scale", "noise", "last_noise", "noise_updates"), 0)
         check_range(self, ("learning_rate", "actor_rate", "critic_rate", "epsilon", "gradient_clip", "repeat"), 0)

@@ -13,8 +13,9 @@ Returns begin with the reward of the state itself. rho is 1 for choices and 0 fo
 or the dynamics' own. Losses are over [batch, time] or [start, horizon]; start b * time + t is the posterior at (b, t).
 Deviates: windows are drawn uniformly over rows and may hold several episodes (the authors' hold one, of an episode
 that is drawn first, and lie more often at its end on Atari); behaviours learn in the world model as it was before its
-update, not after; updates that are not finite are skipped; float32; images of any size (`nn.pixels`); `nano` and
-`tiny` are ours, for CPUs (`methods.dreamer2_config`).
+update, not after; updates that are not finite are skipped; float32; images of any size (`nn.pixels`); rewards
+may be learned in another unit (1 in the papers' sizes); `nano` and `tiny` are ours, for CPUs
+(`methods.dreamer2_config`).
 """
 
 from functools import partial
@@ -143,7 +144,8 @@ def world_model_losses(
     """Reconstruction, reward, continuation and the two divergences at the posterior states of the rows."""
     sg, divergence = jax.lax.stop_gradient, over_time(categorical_kl)
     prior = over_time(model.world.prior_logits)(states.deter)
-    reward = jnp.tanh(rows.reward) if config.squash_rewards else rows.reward
+    reward = rows.reward / config.reward_unit
+    reward = jnp.tanh(reward) if config.squash_rewards else reward
     losses = {
         "dynamics": divergence(sg(states.logits), prior),
         "representation": divergence(states.logits, sg(prior)),
@@ -316,13 +318,14 @@ def trained(model: Model, spaces: Spaces, config: Config) -> Trained:
 
     def reward(head: Perceptron, state: Belief) -> Float[Array, ""]:
         predicted = head(state.features)[0]
-        return jnp.arctanh(jnp.clip(predicted, -0.999, 0.999)) if config.squash_rewards else predicted
+        predicted = jnp.arctanh(jnp.clip(predicted, -0.999, 0.999)) if config.squash_rewards else predicted
+        return config.reward_unit * predicted
 
     heads = {
         "decode": lambda decoder, state: decoder.observation(decoder(state.features)),
         "reward": reward,
         "continue": lambda head, state: jax.nn.sigmoid(head(state.features)[0]),
-        "value": lambda critic, state: critic(state.features)[0],
+        "value": lambda critic, state: config.reward_unit * critic(state.features)[0],
     }
     parts = {"decode": model.decoder, "reward": model.reward, "continue": model.continue_, "value": model.critic}
     bound = {name: eqx.Partial(head, parts[name]) for name, head in heads.items() if parts[name] is not None}

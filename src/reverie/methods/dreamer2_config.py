@@ -43,6 +43,8 @@ class Config:
     """Share of it that trains the prior (alpha)."""
     continue_scale: float = 5.0
     """Weight of the discount head; 0: none, every step is discounted alike (control)."""
+    reward_unit: float = 1.0
+    """What is learned as a reward of 1, in worlds whose rewards are far from it; the papers' is 1."""
     squash_rewards: bool = True
     """Learn tanh(reward)."""
     reinforce: float = -1.0
@@ -77,6 +79,7 @@ class Config:
     def __post_init__(self) -> None:
         check_range(self, ("depth", "units", "layers", "batch", "slow_every"), 1)
         check_range(self, ("length", "horizon"), 2)
+        check_range(self, ("reward_unit",), 1e-6)
         check_range(self, ("discount", "lambda_", "kl_balance", "decay"), 0, 1)
         check_range(self, ("reinforce",), -1, 1)
         check_range(self, ("free_nats", "kl_scale", "continue_scale", "entropy"), 0)
