@@ -3,10 +3,7 @@ from envs.installed import assert_a_seed_decides, needs
 
 from reverie.envs.make import make
 
-pytestmark = [
-    needs("Box2D", "box2d"),
-    pytest.mark.filterwarnings("ignore:builtin type .* has no __module__ attribute:DeprecationWarning"),
-]
+pytestmark = needs("Box2D", "box2d")
 
 
 @pytest.mark.parametrize(("name", "steps"), [("LunarLander-v3", 60), ("BipedalWalker-v3", 60), ("CarRacing-v3", 4)])

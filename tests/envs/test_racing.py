@@ -12,10 +12,7 @@ from reverie.envs.config import EnvironmentConfig
 from reverie.envs.make import make
 from reverie.envs.racing import Painter
 
-pytestmark = [
-    needs("Box2D", "box2d"),
-    pytest.mark.filterwarnings("ignore:builtin type .* has no __module__ attribute:DeprecationWarning"),
-]
+pytestmark = needs("Box2D", "box2d")
 NAME = "CarRacing-v3"
 SLOWLY_AHEAD = np.array([0, 0.3, 0], np.float32)
 """Leaves the field after some 310 steps; with full gas the car spins."""
