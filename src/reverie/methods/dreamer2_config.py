@@ -103,15 +103,16 @@ CRAFTER = Config(
 )  # fmt: skip
 """The authors' for Crafter."""
 NANO = Config(
-    rssm=DiscreteRSSMConfig(deter=128, hidden=128, stoch=8, classes=8), depth=4, units=128, layers=2, length=16,
-    discount=0.99, free_nats=0.0, kl_scale=1.0, squash_rewards=False, entropy=1e-3, learning_rate=6e-4,
-    actor_rate=3e-4, critic_rate=3e-4,
+    rssm=DiscreteRSSMConfig(deter=64, hidden=64, stoch=16, classes=16), depth=4, units=64, layers=2, batch=8,
+    length=16, discount=0.99, squash_rewards=False, learning_rate=1e-3, actor_rate=3e-4, critic_rate=1e-3,
     experience=ExperienceConfig(
         environments=8, train_ratio=64.0, prefill=1000, capacity=1_000_000, gibibytes=2.0, dispatch=4
     ),
 )  # fmt: skip
 """Ours: vectors on a CPU in minutes."""
-TINY = replace(NANO, rssm=DiscreteRSSMConfig(deter=256, hidden=128, stoch=16, classes=16), depth=8)
+TINY = replace(
+    NANO, rssm=DiscreteRSSMConfig(deter=256, hidden=128, stoch=16, classes=16), depth=8, units=128, kl_scale=1.0
+)
 """Ours: small images on a CPU in an hour."""
 SIZES = {"nano": NANO, "tiny": TINY, "paper": Config(), "paper-control": CONTROL, "paper-crafter": CRAFTER}
 
