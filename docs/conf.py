@@ -134,6 +134,43 @@ def controls(folder: Path) -> str:
     return table(["C sees", "score", "row", "the search's mean on its way", "the paper"], sorted(found))
 
 
+def family(folder: Path) -> str:
+    """The same world and steps by each of the family, and what each had after the seconds of the fastest."""
+    names = {"planet": "PlaNet", "dreamer1": "Dreamer", "dreamer2": "DreamerV2", "dreamer3": "DreamerV3"}
+    groups: dict[tuple[str, int], list[Claim]] = {}
+    for _, row in map(read, sorted(folder.glob("*.json"))):
+        if row.method in names and not row.script:
+            groups.setdefault((row.environment, row.steps), []).append(row)
+    found = []
+    for (world, steps), rows in sorted(groups.items()):
+        if len({row.method for row in rows}) < 2:
+            continue
+        fastest = min(_seconds(row) for row in rows)
+        for row in sorted(rows, key=lambda row: list(names).index(row.method)):
+            scores = [seed.mean for seed in row.seeds]
+            spread = f"{sum(scores) / len(scores):.4g} ({min(scores):.4g} to {max(scores):.4g})"
+            by = f"{names[row.method]}, repeat {row.environment_config.get('repeat') or 1}"
+            minutes, soon = f"{_seconds(row) / 60:.1f}", f"{_trained_for(row, fastest):.4g}"
+            found.append([f"`{world}`, {steps:,}", by, f"`{row.name}`", str(len(scores)), spread, minutes, soon])
+    head = ["world, simulator steps", "method", "row", "seeds", "score (worst to best seed)", "minutes a seed"]
+    return table([*head, "returns in training after the minutes of the fastest"], found)
+
+
+def _seconds(row: Claim) -> float:
+    """What a seed took, on average."""
+    return sum(seed.wall_clock for seed in row.seeds) / len(row.seeds)
+
+
+def _trained_for(row: Claim, seconds: float) -> float:
+    """The mean of the last tenth of the curve that was done by then, were all steps equally fast; over the seeds."""
+    means = []
+    for seed in row.seeds:
+        done = row.steps * min(1.0, seconds / seed.wall_clock)
+        values = [value for step, value in seed.curve if 0.9 * done <= step <= done] or [seed.curve[0][1]]
+        means.append(sum(values) / len(values))
+    return sum(means) / len(means)
+
+
 def of(method: str, environment: str, folder: Path) -> list[Claim]:
     """The rows of one method in one world."""
     rows = [row for _, row in map(read, sorted(folder.glob("*.json")))]
@@ -144,6 +181,7 @@ myst_substitutions = {
     "results": ledger(ROOT / "results"),
     "temperatures": temperatures(ROOT / "results"),
     "controls": controls(ROOT / "results"),
+    "family": family(ROOT / "results"),
     "dreamer3_sizes": sizes(),
     "dreamer3_own": own(),
 }

@@ -83,7 +83,7 @@ CHOICES = Config(
 """The paper's for worlds of discrete actions."""
 NANO = Config(
     rssm=GaussianRSSMConfig(deter=64, hidden=64, stoch=8), depth=4, units=64, batch=8, length=16, free_nats=1.0,
-    kl_scale=0.1, continue_scale=5.0, learning_rate=1e-3, actor_rate=3e-4, critic_rate=1e-3, epsilon=1e-5, repeat=0,
+    kl_scale=0.1, continue_scale=5.0, learning_rate=1e-3, actor_rate=2e-4, critic_rate=1e-3, epsilon=1e-8, repeat=0,
     experience=ExperienceConfig(
         environments=8, train_ratio=64.0, prefill=1000, capacity=1_000_000, gibibytes=2.0, dispatch=4
     ),

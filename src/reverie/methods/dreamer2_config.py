@@ -104,7 +104,7 @@ CRAFTER = Config(
 """The authors' for Crafter."""
 NANO = Config(
     rssm=DiscreteRSSMConfig(deter=64, hidden=64, stoch=16, classes=16), depth=4, units=64, layers=2, batch=8,
-    length=16, discount=0.99, squash_rewards=False, learning_rate=1e-3, actor_rate=3e-4, critic_rate=1e-3,
+    length=16, discount=0.99, squash_rewards=False, learning_rate=1e-3, actor_rate=3e-4, critic_rate=1e-3, epsilon=1e-8,
     experience=ExperienceConfig(
         environments=8, train_ratio=64.0, prefill=1000, capacity=1_000_000, gibibytes=2.0, dispatch=4
     ),
