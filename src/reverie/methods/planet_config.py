@@ -69,14 +69,17 @@ class Config:
 
 
 NANO = Config(
-    rssm=GaussianRSSMConfig(deter=64, hidden=64, stoch=8), depth=4, units=64, batch=8, length=16, free_nats=1.0,
-    kl_scale=0.1, epsilon=1e-5, planner=CEMConfig(candidates=200, elites=20, iterations=5),
+    rssm=GaussianRSSMConfig(deter=64, hidden=64, stoch=8), depth=4, units=64, batch=16, length=16, free_nats=1.0,
+    kl_scale=0.1, epsilon=1e-5, planner=CEMConfig(candidates=400, elites=40, iterations=8),
     experience=ExperienceConfig(
-        environments=4, train_ratio=64.0, prefill=1000, capacity=1_000_000, gibibytes=2.0, dispatch=4
+        environments=4, train_ratio=256.0, prefill=1000, capacity=1_000_000, gibibytes=2.0, dispatch=4
     ),
 )  # fmt: skip
 """Ours: vectors on a CPU in minutes."""
-TINY = replace(NANO, rssm=GaussianRSSMConfig(deter=256, hidden=128, stoch=30), depth=8, units=128, kl_scale=1.0)
+TINY = replace(
+    NANO, rssm=GaussianRSSMConfig(deter=256, hidden=128, stoch=30), depth=8, units=128, batch=8, kl_scale=1.0,
+    experience=replace(NANO.experience, train_ratio=64.0),
+)  # fmt: skip
 """Ours: small images on a CPU in an hour."""
 SIZES = {"nano": NANO, "tiny": TINY, "paper": Config()}
 
