@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then command -v $$name; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check reliability kills soak format docs lock bench clean
+.PHONY: help setup demo test check reliability kills soak format tables docs lock bench clean
 
 help:
 	@echo "make demo     train DreamerV3 on CartPole-v1, evaluate it, and film it awake and dreaming (10 minutes)"
@@ -21,6 +21,7 @@ help:
 	@echo "make reliability  kill, damage and starve runs; nothing may be lost (make kills: 500 times; make soak: a million steps)"
 	@echo "make format   let ruff rewrite what check would refuse"
 	@echo "make docs     the documentation, into docs/_build/html"
+	@echo "make tables   the tables of README and documentation, from results/"
 	@echo "make bench    measure the speed of this machine"
 	@echo "make lock     resolve requirements.lock again (UPGRADE=--upgrade for newer versions)"
 	@echo "make clean    remove caches and build outputs; .venv and runs/ stay"
@@ -62,6 +63,9 @@ soak: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+tables: $(STAMP)
+	$(BIN)/python docs/conf.py
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs docs/_build/html

@@ -1,6 +1,7 @@
 """How Sphinx builds these pages: MyST Markdown, the furo theme, warnings as errors.
 
-Tables of numbers are made here, from `results/` and from the methods' sizes, and put where a page says `{{ ... }}`.
+Tables of numbers are made here, from `results/` and from the methods' sizes; `make tables` (this file, run) puts them
+between two comments of their name, on these pages and in the README.
 Docstrings are read as we
 write them: one backquote is code, and so is a paragraph that is indented; `Args:` heads a list.
 """
@@ -27,7 +28,7 @@ release = reverie.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 autodoc_typehints = "none"  # the signatures carry them in the source; here they would drown the words
 autodoc_member_order = "bysource"
-myst_enable_extensions = ["attrs_inline", "dollarmath", "substitution"]
+myst_enable_extensions = ["attrs_inline", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 default_role = "code"
@@ -177,7 +178,7 @@ def of(method: str, environment: str, folder: Path) -> list[Claim]:
     return [row for row in rows if (row.method, row.environment) == (method, environment)]
 
 
-myst_substitutions = {
+TABLES = {
     "results": ledger(ROOT / "results"),
     "temperatures": temperatures(ROOT / "results"),
     "controls": controls(ROOT / "results"),
@@ -185,6 +186,14 @@ myst_substitutions = {
     "dreamer3_sizes": sizes(),
     "dreamer3_own": own(),
 }
+
+
+def written(page: str) -> str:
+    """A page with every table between its two comments as it is now."""
+    for name, rows in TABLES.items():
+        begins, ends = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        page = re.sub(f"{begins}.*?{ends}", lambda _, made=f"{begins}{rows}\n{ends}": made, page, flags=re.DOTALL)
+    return page
 
 
 def as_we_write(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
@@ -206,3 +215,8 @@ def as_we_write(app: Any, what: str, name: str, item: Any, options: Any, lines: 
 
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", as_we_write)
+
+
+if __name__ == "__main__":
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        page.write_text(written(page.read_text()))

@@ -17,6 +17,7 @@ import pytest
 import reverie
 from reverie import api
 from reverie.envs.config import EnvironmentConfig
+from reverie.envs.dream import VectorDream
 from reverie.errors import UserError
 from reverie.evaluate.returns import Returns
 from reverie.methods import dreamer3, vmc
@@ -67,6 +68,11 @@ def test_the_dream_of_a_run_is_an_environment(tmp_path: Path) -> None:
     assert rows[-1][2] or rows[-1][3]
     made = gymnasium.make("reverie/Dream-v0", run=folder, environment=Corridor)
     np.testing.assert_array_equal(made.reset(seed=3)[0], shown)
+    with pytest.raises(UserError, match="at least 1, got 0"):
+        reverie.dream(folder, environment=Corridor, count=0)
+    side_by_side = gymnasium.make_vec("reverie/Dream-v0", num_envs=2, run=folder, environment=Corridor)
+    assert isinstance(side_by_side, VectorDream)
+    assert side_by_side.reset(seed=0)[0].shape == (2, 4)
     many = reverie.dream(folder, environment=Corridor, count=3)
     assert many.reset(seed=0)[0].shape == (3, 4)
     assert many.step(many.action_space.sample())[1].shape == (3,)

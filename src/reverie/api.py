@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -179,12 +179,19 @@ def dream(
         environment: see `load`.
         render_mode: None or rgb_array.
     """
+    if count is not None and count < 1:
+        raise UserError(f"dreams are at least 1, got {count}.")
     agent = load(run, environment=environment)
     trained, world = agent.trained, agent.conversions
     trained = trained if temperature is None else at_temperature(trained, temperature)
     limit, firsts = world.limit if limit is None else limit, first_observations(agent.run, STARTS)
     scene = Scene(trained, firsts, world.action_space, world.taken, limit=limit, draw=world.draw, fps=world.fps)
     return Dream(scene, render_mode) if count is None else VectorDream(scene, count)
+
+
+def vector_dream(run: str | Path, *, num_envs: int = 1, **options: Any) -> VectorDream:
+    """`dream` as `gymnasium.make_vec("reverie/Dream-v0", num_envs, run=...)` asks for it."""
+    return cast(VectorDream, dream(run, count=num_envs, **options))
 
 
 def export(run: str | Path, folder: str | Path, *, environment: World | None = None) -> Path:

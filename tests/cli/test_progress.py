@@ -4,6 +4,8 @@ import io
 import json
 import math
 
+import pytest
+
 from reverie.cli.progress import Pace, Progress, describe, duration
 from reverie.run.budget import Budget
 
@@ -79,6 +81,17 @@ def test_the_stage_is_shown_and_forgets_the_one_before() -> None:
     assert "memory 25 %   loss: latent 1.5" in second
     assert "vision" not in second
     assert "reconstruction" not in second
+
+
+def test_a_stage_that_makes_no_steps_says_how_long_it_still_takes() -> None:
+    clock = Clock()
+    pace = Pace(Budget(steps=100), nothing, clock)
+    for clock.now, share in [(0.0, 0.9), (5.0, 1.0), (100.0, 0.01), (110.0, 0.06), (120.0, 0.11), (145.0, 0.21)]:
+        pace.update(100, share)
+        waiting = pace.left_of_stage is None
+        assert waiting == (clock.now in (0.0, 100.0))  # another stage forgets the one before
+    assert pace.left_of_stage == pytest.approx((1 - 0.21) / (0.21 - 0.11) * 25)
+    assert pace.describe() == ("100 of 100", "3:18 left of this stage")
 
 
 def test_a_plain_line_every_ten_seconds_and_the_last_one() -> None:

@@ -1,6 +1,7 @@
 """Dreams of a model that is known: what they show, pay and when they end; Gymnasium's own checks; seeds."""
 
 import warnings
+from functools import partial
 
 import equinox as eqx
 import gymnasium
@@ -194,9 +195,31 @@ TWO = {"place": FIRSTS["place"], "mark": np.array([[1], [2], [0]], np.int32)}
 )
 def test_what_no_dream_can_begin_with_is_refused(firsts, given, message) -> None:
     spaces = Spaces({**SPACES.observation, "mark": ArraySpec("discrete", (1,), (3,))}, SPACES.action)
-    for dreams in (Dream(scene(firsts=firsts, spaces=spaces)), VectorDream(scene(firsts=firsts, spaces=spaces), 2)):
+    marked = {"decode": lambda state: {"place": state, "mark": state[:1].astype(jnp.int32)}}
+    there = scene(HEADS | (marked if "mark" in firsts else {}), firsts=firsts, spaces=spaces)
+    for dreams in (Dream(there), VectorDream(there, 2)):
         with pytest.raises(UserError, match=message):
             dreams.reset(options={"observation": given})
+
+
+def test_what_a_dream_shows_is_enough_to_begin_another_with() -> None:
+    """The mark is kept of every beginning, but this model neither shows nor looks at it."""
+    spaces = Spaces({**SPACES.observation, "mark": ArraySpec("discrete", (1,), (3,))}, SPACES.action)
+    dream = Dream(scene(firsts=TWO, spaces=spaces))
+    dream.reset(seed=0)
+    shown = dream.step(2)[0]
+    assert shown in dream.observation_space
+    np.testing.assert_array_equal(dream.reset(options={"observation": shown})[0], shown)
+
+
+@pytest.mark.parametrize("action", [3, -1, 1.5, "left", None], ids=str)
+def test_an_action_of_another_world_is_refused(action) -> None:
+    dream, dreams = Dream(scene()), VectorDream(scene(), 2)
+    dream.reset(seed=0)
+    dreams.reset(seed=0)
+    for act in (partial(dream.step, action), partial(dreams.step, [0, action])):
+        with pytest.raises(UserError, match=r"one of Discrete\(3\), got"):
+            act()
 
 
 def test_another_temperature() -> None:

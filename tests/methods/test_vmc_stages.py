@@ -69,6 +69,25 @@ def test_stopped_in_any_stage_it_ends_as_if_unbroken(config: vmc.Config, tmp_pat
 
 
 @pytest.mark.usefixtures("poisoned")
+def test_every_stage_is_announced_and_saved_when_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stage has done is not done again, however seldom a run saves otherwise."""
+    notes: list[str] = []
+    saved: list[int] = []
+    save = Run.save
+    monkeypatch.setattr(Run, "note", lambda run, message: notes.append(message))
+    keeping = lambda run, step, state, counters, *rest, **more: (
+        saved.append(counters["over"]) or save(run, step, state, counters, *rest, **more)
+    )
+    monkeypatch.setattr(Run, "save", keeping)
+    train(tmp_path / "run", DREAM)
+    assert [note.partition(":")[0] for note in notes if note.startswith("stage")] == [
+        "stage 1 of 4, collect", "stage 2 of 4, vision", "stage 3 of 4, memory", "stage 4 of 4, evolution",
+    ]  # fmt: skip
+    assert "100 frames" in notes[0]
+    assert "3 generations of 4 candidates, 1 episodes each, 13 parameters" in notes[-1]
+    assert [over for over in (1, 2, 3, 4) if over in saved] == [1, 2, 3, 4]
+
+
 def test_skipped_updates_count_as_made(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole")
     assert updates(whole, "vision")[-1]["skipped"] > 2

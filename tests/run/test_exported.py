@@ -81,6 +81,16 @@ def test_a_damaged_one_is_explained(run: Path, tmp_path: Path) -> None:
         api.load(folder, environment=Blinking)
 
 
+def test_one_that_diverged_is_refused(run: Path, tmp_path: Path) -> None:
+    """A memory of NaNs never ends a dream, which would be a perfect score."""
+    folder = api.export(run, tmp_path / "it", environment=Blinking)
+    arrays = tensors.unpack(tensors.map_file(folder / exported.FILE))
+    broken = {name: np.full_like(it, np.nan) if name.endswith("head.bias") else it for name, it in arrays.items()}
+    (folder / exported.FILE).write_bytes(b"".join(bytes(part) for part in tensors.pack(broken)))
+    with pytest.raises(UserError, match=r"weights.safetensors is damaged: .*head.bias is not finite"):
+        api.load(folder, environment=Blinking)
+
+
 def test_it_dreams_where_its_world_is_not_installed(passed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> None:
         raise UserError("it needs a suite that is not here: pip install it", code=78)

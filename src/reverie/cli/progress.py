@@ -36,12 +36,19 @@ class Pace:
         self.spent = spent
         self.clock = clock
         self.samples: deque[tuple[float, int]] = deque()
+        self.shares: deque[tuple[float, float]] = deque()
+        """Of a stage that makes no steps: how far it is, from 0 to 1."""
 
-    def update(self, step: int) -> None:
+    def update(self, step: int, share: float | None = None) -> None:
         now = self.clock()
         self.samples.append((now, step))
-        while len(self.samples) > 2 and now - self.samples[0][0] > WINDOW:
-            self.samples.popleft()
+        if share is not None:
+            if self.shares and share < self.shares[-1][1]:
+                self.shares.clear()  # another stage
+            self.shares.append((now, share))
+        for samples in (self.samples, self.shares):
+            while len(samples) > 2 and now - samples[0][0] > WINDOW:
+                samples.popleft()
 
     @property
     def step(self) -> int:
@@ -67,10 +74,20 @@ class Pace:
             return max(0.0, (self.budget.seconds or 0.0) - self.spent())
         return max(0, self.budget.steps - self.step) / self.rate if self.rate else None
 
+    @property
+    def left_of_stage(self) -> float | None:
+        """Seconds, by the share of its work that was done in the window; None without a stage."""
+        if len(self.shares) < 2:
+            return None
+        (then, before), (now, after) = self.shares[0], self.shares[-1]
+        return (1 - after) * (now - then) / (after - before) if after > before else None
+
     def describe(self) -> tuple[str, str]:
-        """("12,400 of 30,000", "97 steps/s   3:01 left")."""
+        """("12,400 of 30,000", "97 steps/s   3:01 left"), or of a stage "3:01 left of this stage"."""
         total = duration(self.budget.seconds) if self.budget.steps is None else f"{self.budget.steps:,}"
-        waiting = "compiling ..." if self.fraction < 1 else ""
+        waiting = "compiling ..." if self.fraction < 1 and not self.shares else ""
+        if self.left_of_stage is not None:
+            return f"{self.step:,} of {total}", f"{duration(self.left_of_stage)} left of this stage"
         left = "" if self.remaining is None else f"   {duration(self.remaining)} left"
         return f"{self.step:,} of {total}", (f"{self.rate:.0f} steps/s" if self.rate else waiting) + left
 
@@ -143,7 +160,7 @@ class Progress:
             self.write(self.line())
 
     def __call__(self, step: int, scalars: Mapping[str, Any]) -> None:
-        self.pace.update(step)
+        self.pace.update(step, next((value for name, value in scalars.items() if name.startswith("done/")), None))
         if any(name.startswith("done/") and name not in self.latest for name in scalars):
             self.latest.clear()  # another stage
         self.latest.update(scalars)

@@ -39,7 +39,8 @@ class Train(Generic[Config]):
     env: Annotated[str, Positional, arg(metavar="ENV", help_behavior_hint="")] = ""
     """A Gymnasium id (`reverie envs list`), or a class of yours: module:Class."""
     size: str = "nano"
-    """One dial for the whole method: nano and tiny for CPUs, then the paper's 1m 12m 25m 50m 100m 200m 400m."""
+    """One dial for the whole method. dreamer3: nano and tiny for CPUs, then the paper's 1m 12m 25m 50m 100m 200m 400m;
+    the others: nano for CPUs (tiny for pictures, not of vmc), and paper."""
     steps: int = 0
     """Train until so many steps of the simulator. 0: until the budget is used, or 100,000."""
     budget: Annotated[str, arg(metavar="TIME", help_behavior_hint="")] = ""

@@ -5,4 +5,4 @@ import gymnasium
 from reverie.envs.toy import register
 
 register()
-gymnasium.register("reverie/Dream-v0", entry_point="reverie.api:dream")
+gymnasium.register("reverie/Dream-v0", entry_point="reverie.api:dream", vector_entry_point="reverie.api:vector_dream")

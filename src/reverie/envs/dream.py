@@ -83,7 +83,13 @@ class Scene:
         return shown if len(shown) > 1 else next(iter(shown.values()))
 
     def actions(self, native: Any) -> np.ndarray:
-        """Of a batch, in the model's form [batch, ...]."""
+        """Of a batch, in the model's form [batch, ...]; `UserError` where one is not of the world's."""
+        discrete = isinstance(self.action_space, gymnasium.spaces.Discrete | gymnasium.spaces.MultiDiscrete)
+        for action in native:
+            value, shape = np.asarray(action), self.action_space.shape
+            fits = self.action_space.contains(action) if discrete else value.shape == shape and np.isfinite(value).all()
+            if not fits:
+                raise UserError(f"an action of this dream is one of {self.action_space}, got {action!r}.")
         return np.stack([self.taken(action) for action in native])
 
     def picture(self, decoded: Observation) -> np.ndarray:
@@ -210,16 +216,23 @@ def space_of(spec: ArraySpec) -> gymnasium.Space[Any]:
 
 
 def _beginning(scene: Scene, given: Any, random: np.random.Generator, count: int) -> Observation:
-    """What episodes begin with [count, ...]: what is given, or stored first observations drawn at random."""
+    """What episodes begin with [count, ...]: what is given, or stored first observations drawn at random.
+
+    Given may be what the dream shows: what is not in that the model does not look at, and a stored one has it.
+    """
     if given is not None:
-        if not isinstance(given, Mapping) and len(scene.firsts) == 1:
-            given = dict.fromkeys(scene.firsts, given)  # as the space of a single observation has it
+        needed = [name for name in scene.firsts if name in scene.shown] or list(scene.firsts)
+        if not isinstance(given, Mapping) and len(needed) == 1:
+            given = dict.fromkeys(needed, given)  # as the space of a single observation has it
         if not isinstance(given, Mapping):
-            raise UserError(f"the observation to begin with must be a dict of {', '.join(scene.firsts)}.")
-        missing = [name for name in scene.firsts if name not in given]
+            raise UserError(f"the observation to begin with must be a dict of {', '.join(needed)}.")
+        missing = [name for name in needed if name not in given]
         if missing:
             raise UserError(f"the observation to begin with lacks {', '.join(missing)}; it has {', '.join(given)}.")
-        one = {name: _as_kept(name, given[name], kept) for name, kept in scene.firsts.items()}
+        one = {
+            name: kept[0] if name not in given else _as_kept(name, given[name], kept)
+            for name, kept in scene.firsts.items()
+        }
         return {name: np.stack([value] * count) for name, value in one.items()}
     chosen = random.integers(len(next(iter(scene.firsts.values()))), size=count)
     return {name: values[chosen] for name, values in scene.firsts.items()}

@@ -184,14 +184,17 @@ def train(
         stages = Stages(run, config, experience, (environment, options), begin_with)
         while True:
             for stage in (stages.collect, stages.vision, stages.memory, stages.evolution):
+                worked = False
                 for _ in stage():
+                    worked = True
                     if run.due("checkpoint"):
                         stages.save()
                     if run.stop:
                         return
                 stages.over += 1
-                if until == stage.__name__:
+                if worked or until == stage.__name__:
                     stages.save()
+                if until == stage.__name__:
                     return
             if not stages.begin_again():
                 stages.save()
@@ -208,6 +211,7 @@ class Stages:
         learner_key, act_key, self.dream_key = jr.split(jr.key(run.seed), 3)
         self.run, self.config, self.experience, self.world = run, config, experience, world
         name, spaces = run.manifest["environment"], experience.spaces
+        self.sizes = parameters(spaces, config)
         self.obeyed = obeyed_in(name, spaces.action)
         learner = initialise(spaces, config, environment=name, key=learner_key)
         whole = unskilled(replace(config, memoryless=False, hidden=0), self.obeyed.outputs)
@@ -252,6 +256,12 @@ class Stages:
         self.over = 0
         return True
 
+    def announce(self, stage: str, size: str) -> None:
+        """Says that a stage begins, or goes on, how much work it is, and how much there is to learn."""
+        part = {"evolution": "controller"}.get(stage, stage)
+        learned = f", {self.sizes[part]:,} parameters" if part in self.sizes else ""
+        self.run.note(f"stage {list(STAGES).index(stage) + 1} of {len(STAGES)}, {stage}: {size}{learned}")
+
     def collect(self) -> Iterator[None]:
         """Random play, later C's, until there are enough frames; later only if all but a few of them were lost."""
         number, replay = int(self.done["iterations"]), self.experience.replay
@@ -259,10 +269,13 @@ class Stages:
         policy = self.explorer
         if number:
             policy = LearnedPolicy(policy.unlearned, self.acting(self.learner.model), jnp.ones((), bool))
-        while replay.held < (fewest(self.config) if begun else self.config.frames * (number + 1)):
+        enough = fewest(self.config) if begun else self.config.frames * (number + 1)
+        if replay.held < enough:
+            self.announce("collect", f"{enough:,} frames")
+        while replay.held < enough:
             for episode in self.experience.collect(policy):
                 scores = {"episode/return": episode.score, "episode/length": episode.length}
-                self.run.log(self.experience.steps, **scores)
+                self.run.log(self.experience.steps, **scores, **{"done/collect": min(1.0, replay.held / enough)})
             self.run.finished(self.experience.steps)
             yield
 
@@ -270,6 +283,8 @@ class Stages:
         """V learns from frames drawn uniformly."""
         config, replay = self.config, self.experience.replay
         before = int(self.done["iterations"]) * config.vision_updates
+        if int(self.done["vision"]) < config.vision_updates:
+            self.announce("vision", f"{config.vision_updates:,} updates of {config.vision_batch} frames")
         while (made := int(self.done["vision"])) < config.vision_updates:
             numbers = range(before + made, before + made + config.experience.dispatch)
             drawn = [picture(replay.pick(number, config.vision_batch).observation) for number in numbers]
@@ -284,6 +299,8 @@ class Stages:
         rows = rows_in_lanes(world.encode, replay, self.experience.spaces.action, config.memory_batch)
         length = min(config.memory_length or (500 if config.dream else 999), rows.is_first.shape[1])
         total = round(config.memory_epochs * (rows.is_first.shape[1] // length))
+        if int(self.done["memory"]) < total:
+            self.announce("memory", f"{total:,} updates of {config.memory_batch} windows of {length} rows")
         while (made := int(self.done["memory"])) < total:
             self.learn(jax.tree.map(lambda leaf: leaf[None], rows.window(made, length)), total)
             yield
@@ -313,6 +330,9 @@ class Stages:
                 stop = lambda: self.run.due("checkpoint") and bool(self.run.stop)
                 score = partial(players.scores, seed=self.run.seed, stop=stop, count=self.experience.played)
             rollouts, judging = config.episodes
+            if self.search.generation < config.generations:
+                size = f"{config.generations} generations of {config.population} candidates, {rollouts} episodes each"
+                self.announce("evolution", size)
             for report in evolve(
                 self.search, score, together=config.population if config.dream else max(1, 4 * workers),
                 generations=config.generations, rollouts=rollouts, judge_every=config.evaluate_every, episodes=judging,

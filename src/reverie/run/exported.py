@@ -135,4 +135,6 @@ def read(folder: Path, like: PyTree) -> PyTree:
         arrays = tensors.unpack(tensors.map_file(folder / FILE))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / FILE} is damaged: {error}. Restore it from a copy.", code=64) from error
+    if name := tree.first_non_finite(arrays):
+        raise UserError(f"{folder / FILE} is damaged: {name} is not finite. Restore it from a copy.", code=64)
     return tree.from_arrays(like, whole(arrays), source=str(folder))
