@@ -68,7 +68,6 @@ def test_stopped_in_any_stage_it_ends_as_if_unbroken(config: vmc.Config, tmp_pat
     assert final(train(tmp_path / "broken", config)) == final(whole)
 
 
-@pytest.mark.usefixtures("poisoned")
 def test_every_stage_is_announced_and_saved_when_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a stage has done is not done again, however seldom a run saves otherwise."""
     notes: list[str] = []
@@ -88,6 +87,7 @@ def test_every_stage_is_announced_and_saved_when_it_ends(tmp_path: Path, monkeyp
     assert [over for over in (1, 2, 3, 4) if over in saved] == [1, 2, 3, 4]
 
 
+@pytest.mark.usefixtures("poisoned")
 def test_skipped_updates_count_as_made(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole")
     assert updates(whole, "vision")[-1]["skipped"] > 2
