@@ -1,6 +1,7 @@
 """Dreams of a model that is known: what they show, pay and when they end; Gymnasium's own checks; seeds."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 
 import equinox as eqx
@@ -220,6 +221,23 @@ def test_an_action_of_another_world_is_refused(action) -> None:
     for act in (partial(dream.step, action), partial(dreams.step, [0, action])):
         with pytest.raises(UserError, match=r"one of Discrete\(3\), got"):
             act()
+
+
+@pytest.mark.parametrize(
+    ("space", "fits", "not_one"),
+    [
+        (gymnasium.spaces.Box(-1, 1, (2,)), [0.5, 2.0], [0.5, np.nan]),
+        (gymnasium.spaces.Box(-1, 1, (2,)), np.zeros(2), np.zeros(3)),
+        (gymnasium.spaces.MultiBinary(2), np.array([0, 1], np.int8), np.array([0, 2], np.int8)),
+        (gymnasium.spaces.Dict(a=gymnasium.spaces.Discrete(2)), {"a": 1}, {"a": 2}),
+    ],
+    ids=str,
+)
+def test_actions_of_any_space(space, fits, not_one) -> None:
+    there = replace(scene(), action_space=space, taken=lambda action: np.zeros(1))
+    assert there.actions([fits]).shape == (1, 1)
+    with pytest.raises(UserError, match="an action of this dream is one of"):
+        there.actions([fits, not_one])
 
 
 def test_another_temperature() -> None:

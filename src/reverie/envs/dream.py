@@ -84,12 +84,14 @@ class Scene:
 
     def actions(self, native: Any) -> np.ndarray:
         """Of a batch, in the model's form [batch, ...]; `UserError` where one is not of the world's."""
-        discrete = isinstance(self.action_space, gymnasium.spaces.Discrete | gymnasium.spaces.MultiDiscrete)
+        space = self.action_space
         for action in native:
-            value, shape = np.asarray(action), self.action_space.shape
-            fits = self.action_space.contains(action) if discrete else value.shape == shape and np.isfinite(value).all()
+            if isinstance(space, gymnasium.spaces.Box):  # of any precision; beyond its ends is for the model's form
+                fits = np.shape(action) == space.shape and np.isfinite(action).all()
+            else:
+                fits = space.contains(action)
             if not fits:
-                raise UserError(f"an action of this dream is one of {self.action_space}, got {action!r}.")
+                raise UserError(f"an action of this dream is one of {space}, got {action!r}.")
         return np.stack([self.taken(action) for action in native])
 
     def picture(self, decoded: Observation) -> np.ndarray:
