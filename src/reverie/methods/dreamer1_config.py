@@ -89,7 +89,7 @@ NANO = Config(
     ),
 )  # fmt: skip
 """Ours: vectors on a CPU in minutes."""
-TINY = replace(NANO, rssm=GaussianRSSMConfig(deter=256, hidden=128, stoch=30), depth=8, units=128, kl_scale=1.0)
+TINY = replace(NANO, rssm=GaussianRSSMConfig(deter=256, hidden=128, stoch=30), depth=8, units=128)
 """Ours: small images on a CPU in an hour."""
 SIZES = {"nano": NANO, "tiny": TINY, "paper": Config(), "paper-choices": CHOICES}
 

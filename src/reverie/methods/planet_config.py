@@ -77,8 +77,8 @@ NANO = Config(
 )  # fmt: skip
 """Ours: vectors on a CPU in minutes."""
 TINY = replace(
-    NANO, rssm=GaussianRSSMConfig(deter=256, hidden=128, stoch=30), depth=8, units=128, batch=8, kl_scale=1.0,
-    experience=replace(NANO.experience, train_ratio=64.0),
+    NANO, rssm=GaussianRSSMConfig(deter=128, hidden=64, stoch=16), depth=8,
+    planner=CEMConfig(candidates=200, elites=20, iterations=6),
 )  # fmt: skip
 """Ours: small images on a CPU in an hour."""
 SIZES = {"nano": NANO, "tiny": TINY, "paper": Config()}
