@@ -3,8 +3,8 @@
     reverie train dreamer1 Pendulum-v1 --environment.repeat 2 --steps 2000 --run runs/pendulum
     python examples/random_play.py runs/pendulum Pendulum-v1
 
-Every action is uniform, in the world as the run's options make it (its action repeat above all); nothing is learned. The
-last line printed is what a row of `reverie verify ROW --script examples/random_play.py` is made of.
+Every action is uniform, in the world as the run's options make it (its action repeat above all); nothing is learned.
+The last line printed is what a row of `reverie verify ROW --script examples/random_play.py` is made of.
 """
 
 import argparse
